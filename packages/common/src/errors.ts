@@ -52,7 +52,9 @@ export function describeError(error: unknown): string {
 
 /** Is `error` a system error with one of these errno names, e.g. `isErrno(e, 'ENOENT')`? */
 export function isErrno(error: unknown, ...names: readonly string[]): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && names.includes(error.code);
+  return (
+    error instanceof Error && 'code' in error && typeof error.code === 'string' && names.includes(error.code)
+  );
 }
 
 /** Is `code` one of ours? For replies that crossed a socket. */

@@ -2,9 +2,18 @@
 
 export const STATUS_FORMAT = 1;
 
-export type ExitJson = { readonly by: 'code'; readonly code: number } | { readonly by: 'signal'; readonly signal: string };
+export type ExitJson =
+  | { readonly by: 'code'; readonly code: number }
+  | { readonly by: 'signal'; readonly signal: string };
 
-export type StateName = 'stopped' | 'listening' | 'starting' | 'running' | 'stopping' | 'backing-off' | 'failed';
+export type StateName =
+  | 'stopped'
+  | 'listening'
+  | 'starting'
+  | 'running'
+  | 'stopping'
+  | 'backing-off'
+  | 'failed';
 
 export type DiagnosticJson = {
   readonly severity: 'error' | 'warning';
@@ -93,4 +102,6 @@ export type OutcomeJson = {
   readonly vassal: VassalJson | null;
 };
 
-export type ErrorJson = { readonly error: { readonly code: string; readonly message: string; readonly hint: string | null } };
+export type ErrorJson = {
+  readonly error: { readonly code: string; readonly message: string; readonly hint: string | null };
+};

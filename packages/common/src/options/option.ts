@@ -8,8 +8,13 @@ export type RawValue = {
 /** Which layer a value came from; later layers win. Design §5 "Layers". */
 export type Layer = 'built-in' | 'defaults' | 'file' | 'force';
 
-/** `ok` with the value, or what was expected (`expected a size such as 512M`) as one phrase. */
-export type Decoded<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly message: string };
+/**
+ * `ok` with the value, or what was expected (`expected a size such as 512M`) as one phrase. `index`: which of several
+ * values it was, so that the diagnostic names its line; the first where absent.
+ */
+export type Decoded<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly message: string; readonly index?: number };
 
 /**
  * How the text of an option becomes a value. `repeat`: the key may stand several times and every value counts
@@ -23,6 +28,8 @@ export type Kind<T> = {
   readonly decodeAll: (values: readonly string[]) => Decoded<T>;
   /** JSON schema of the text form of one value. */
   readonly schema: Readonly<Record<string, unknown>>;
+  /** The text form of a value, one item for each time the key would stand; `[]` = the key would not stand at all. */
+  format?(value: T): readonly string[];
 };
 
 export type OnChange = 'live' | 'reload' | 'restart';
