@@ -1,0 +1,14 @@
+import type { Values } from '@emperor/common/options/option';
+import { app } from './app.ts';
+import { identity } from './identity.ts';
+import { isolation } from './isolation.ts';
+import { lifecycle } from './lifecycle.ts';
+import { limits } from './limits.ts';
+import { output } from './output.ts';
+
+/** Every option of a vassal file: the only such list in the repository. */
+export const vassalOptions = { ...app, ...identity, ...isolation, ...limits, ...lifecycle, ...output };
+
+export type VassalOptions = typeof vassalOptions;
+export type VassalOptionName = keyof VassalOptions;
+export type VassalValues = Values<VassalOptions>;
