@@ -102,6 +102,14 @@ export type OutcomeJson = {
   readonly vassal: VassalJson | null;
 };
 
+/** Something that happened, one line of `GET /v1/events`. */
+export type EventJson = {
+  readonly at: string;
+  readonly vassal: string | null;
+  readonly event: string;
+  readonly detail: string | null;
+};
+
 export type ErrorJson = {
   readonly error: { readonly code: string; readonly message: string; readonly hint: string | null };
 };
