@@ -8,8 +8,8 @@ export type DecodedTable<T extends Table> = {
   readonly diagnostics: readonly Diagnostic[];
 };
 
-/** A hostile file must not cost more than this many searches for the nearest name. */
-const MOST_UNKNOWN = 50;
+/** A hostile file makes no more diagnostics of one sort than this. */
+const MOST_DIAGNOSTICS = 50;
 
 /**
  * The values of all options, and everything that is wrong with what was written. An absent key has its default; so
@@ -39,7 +39,7 @@ function decodeRow(key: string, row: Option<unknown>, written: readonly RawValue
   if (second !== undefined && !row.kind.repeat) {
     return {
       value: row.default,
-      diagnostics: written.slice(1).map((again) => writtenTwice(key, first, again)),
+      diagnostics: written.slice(1, MOST_DIAGNOSTICS).map((again) => writtenTwice(key, first, again)),
     };
   }
   const decoded = row.kind.decodeAll(written.map(({ value }) => value));
@@ -54,7 +54,7 @@ function decodeRow(key: string, row: Option<unknown>, written: readonly RawValue
 
 function unknownKeys(table: Table, raw: ReadonlyMap<string, readonly RawValue[]>): readonly Diagnostic[] {
   const unknown = [...raw].filter(([key]) => !Object.hasOwn(table, key));
-  return unknown.slice(0, MOST_UNKNOWN).map(([key, [first]]) => {
+  return unknown.slice(0, MOST_DIAGNOSTICS).map(([key, [first]]) => {
     const nearest = nearestName(key, Object.keys(table));
     return {
       severity: 'error',
