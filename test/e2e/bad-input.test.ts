@@ -1,0 +1,320 @@
+import { execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { connect, type Socket } from 'node:net';
+import { expect, test } from 'vitest';
+import { sharedEmperor, vassalFile } from '../support/emperor-under-test.ts';
+import { pauseMs, waitUntil } from '../support/wait-until.ts';
+
+const TENANT = { name: 'games', uid: 5, gid: 60 };
+const emperor = sharedEmperor();
+
+/** The first diagnostic of a vassal that must not run. */
+async function refusal(name: string) {
+  const vassal = await emperor.waitFor(name, (seen) =>
+    seen.diagnostics.some(({ severity }) => severity === 'error'),
+  );
+  expect(vassal).toMatchObject({ name, state: 'failed', pid: null });
+  return vassal.diagnostics[0];
+}
+
+test.each([
+  ['an unknown key', ['colour = blue'], 3, 'colour', /unknown/],
+  ['a key that is nearly right', ['memory_maxx = 1M'], 3, 'memory-maxx', /unknown/],
+  ['a repeated key that is no list', ['umask = 022', 'umask = 027'], 4, 'umask', /repeat|twice|once|already/],
+  ['a bad size', ['memory-max = 12 parsecs'], 3, 'memory-max', /512M/],
+  ['a bad duration', ['stop-timeout = soon'], 3, 'stop-timeout', /10s|duration/],
+  ['an unknown user', ['uid = no-such-user-here'], 3, 'uid', /no-such-user-here|user/],
+  ['an unknown capability', ['cap = fly_to_moon'], 3, 'cap', /fly_to_moon|capabilit/],
+  ['an unknown namespace', ['unshare = mnt,moon'], 3, 'unshare', /moon|namespace/],
+  ['an option of an absent namespace', ['unshare = none', 'hostname = blog'], 4, 'hostname', /uts/],
+  ['an unknown signal', ['stop-signal = SIGNOPE'], 3, 'stop-signal', /signal/],
+  ['a relative chdir', ['chdir = here'], 3, 'chdir', /absolute/],
+  ['an unknown placeholder', ['chdir = /srv/%(colour)'], 3, 'chdir', /colour|placeholder/],
+])('%s is refused with its line and key', async (_what, lines, line, key, message) => {
+  emperor.write('blog.ini', emperor.probeFile('pause', ...lines));
+
+  const diagnostic = await refusal('blog');
+
+  expect(diagnostic).toMatchObject({ file: emperor.path('blog.ini'), line, key });
+  expect(diagnostic?.message).toMatch(message);
+});
+
+test('the nearest known key is named', async () => {
+  emperor.write('blog.ini', emperor.probeFile('pause', 'memory-mx = 1M'));
+
+  const diagnostic = await refusal('blog');
+
+  expect(`${diagnostic?.message} ${diagnostic?.hint}`).toContain('memory-max');
+});
+
+test('an unknown section is refused with its line', async () => {
+  emperor.write('blog.ini', `${emperor.probeFile('pause')}[vasal]\nx = 1\n`);
+
+  const diagnostic = await refusal('blog');
+
+  expect(diagnostic).toMatchObject({ line: 3 });
+  expect(diagnostic?.message).toContain('vasal');
+});
+
+test('a missing command is refused', async () => {
+  emperor.write('blog.ini', '[vassal]\numask = 022\n');
+
+  const diagnostic = await refusal('blog');
+
+  expect(diagnostic).toMatchObject({ key: 'command' });
+  expect(diagnostic?.hint ?? diagnostic?.message).toMatch(/command/);
+});
+
+test.each([
+  ['an empty file', ''],
+  ['a file without a section', 'command = /bin/true\n'],
+  ['a line that is neither key nor section', '[vassal]\nwhat is this\n'],
+  ['a key named __proto__', '[vassal]\n__proto__ = x\ncommand = /bin/true\n'],
+  ['an open quote', '[vassal]\ncommand = "/bin/true\n'],
+])('%s is refused', async (_what, text) => {
+  emperor.write('blog.ini', text);
+
+  expect((await refusal('blog'))?.file).toBe(emperor.path('blog.ini'));
+});
+
+test('a diagnostic does not quote a line that is not key = value', async () => {
+  emperor.write('blog.ini', '[vassal]\nroot:$6$secrethash:19000\n');
+
+  expect(JSON.stringify(await refusal('blog'))).not.toContain('secrethash');
+});
+
+test('a FIFO is refused and blocks nothing', async () => {
+  execFileSync('mkfifo', [emperor.path('blog.ini')]);
+
+  expect((await refusal('blog'))?.message).toMatch(/regular/);
+
+  emperor.write('other.ini', emperor.probeFile('pause'));
+  await emperor.running('other');
+});
+
+test('a directory with the name of a vassal file is refused', async () => {
+  mkdirSync(emperor.path('blog.ini'));
+
+  expect((await refusal('blog'))?.message).toMatch(/regular/);
+});
+
+test('a file beyond 64 KiB is refused, however big', async () => {
+  const path = emperor.path('blog.ini');
+  writeFileSync(path, '[vassal]\ncommand = /bin/true\n');
+  execFileSync('truncate', ['-s', '8G', path]);
+
+  expect((await refusal('blog'))?.message).toMatch(/64|big|large|size/i);
+});
+
+test('a binary file is refused', async () => {
+  emperor.write('blog.ini', `[vassal]\ncommand = /bin/true\0\u0001\n`);
+
+  expect((await refusal('blog'))?.message).toMatch(/NUL|binary/i);
+});
+
+test('a file that is not UTF-8 is refused', async () => {
+  writeFileSync(emperor.path('blog.ini'), Buffer.from('[vassal]\ncommand = /bin/\xff\xfe\n', 'latin1'));
+
+  expect((await refusal('blog'))?.message).toMatch(/UTF-8/i);
+});
+
+test.each([
+  ['its group', 0o664],
+  ['everybody', 0o646],
+])('a file that %s may write is refused', async (_who, mode) => {
+  emperor.write('blog.ini', emperor.probeFile('pause'));
+  await emperor.running('blog');
+  emperor.remove('blog.ini');
+  await emperor.forgotten('blog');
+  writeFileSync(`${emperor.base}/staged`, emperor.probeFile('pause'));
+  chmodSync(`${emperor.base}/staged`, mode);
+  execFileSync('mv', [`${emperor.base}/staged`, emperor.path('blog.ini')]);
+
+  const diagnostic = await refusal('blog');
+
+  expect(diagnostic?.message).toMatch(/writ/);
+  expect(`${diagnostic?.message} ${diagnostic?.hint}`).toMatch(/chmod|group|other/);
+});
+
+test('a file with a second hard link is refused', async () => {
+  const twin = `${emperor.base}/twin`;
+  writeFileSync(twin, emperor.probeFile('pause'));
+  linkSync(twin, emperor.path('blog.ini'));
+
+  expect((await refusal('blog'))?.message).toMatch(/link/);
+
+  rmSync(twin);
+});
+
+test('a symlink that a tenant made is refused', async () => {
+  writeFileSync(`${emperor.base}/target`, emperor.probeFile('pause'));
+  symlinkSync(`${emperor.base}/target`, emperor.path('blog.ini'));
+  execFileSync('chown', ['-h', TENANT.name, emperor.path('blog.ini')]);
+
+  expect((await refusal('blog'))?.message).toMatch(/link|own/);
+});
+
+test.each([
+  'uid = root',
+  'cap = net_admin',
+  'add-gid = shadow',
+  'no-new-privs = no',
+  'unshare = none',
+  'protect-system = no',
+])('a file owned by a tenant may not say %s', async (line) => {
+  const staged = `${emperor.base}/staged`;
+  writeFileSync(staged, emperor.probeFile('pause', line));
+  chownSync(staged, TENANT.uid, TENANT.gid);
+  execFileSync('mv', [staged, emperor.path('blog.ini')]);
+
+  const diagnostic = await refusal('blog');
+
+  expect(diagnostic).toMatchObject({ line: 3, key: line.split(' ')[0] });
+  expect(diagnostic?.message).toMatch(/operator|tenant|not permitted|may/);
+});
+
+test('a file owned by a uid without an account is refused', async () => {
+  const staged = `${emperor.base}/staged`;
+  writeFileSync(staged, emperor.probeFile('pause'));
+  chownSync(staged, 54_321, 54_321);
+  execFileSync('mv', [staged, emperor.path('blog.ini')]);
+
+  expect((await refusal('blog'))?.message).toMatch(/54321/);
+});
+
+test('a missing executable is told with stage, reason and object, and backs off', async () => {
+  emperor.write('blog.ini', vassalFile('/srv/no/such/program --now'));
+  await emperor.waitFor('blog', (seen) => seen.state === 'backing-off' || seen.state === 'failed');
+
+  const why = await emperor.why('blog');
+
+  expect(`${why.answer} ${why.hint}`).toContain('/srv/no/such/program');
+  expect(why.answer).toMatch(/exec/);
+  expect(why.answer).toMatch(/ENOENT|no such file|not found/i);
+});
+
+test('a program that is not executable is told as such', async () => {
+  writeFileSync(`${emperor.appDir}/data`, 'x', { mode: 0o644 });
+  emperor.write('blog.ini', vassalFile(`${emperor.appDir}/data`));
+  await emperor.waitFor('blog', (seen) => seen.state === 'backing-off' || seen.state === 'failed');
+
+  expect((await emperor.why('blog')).answer).toMatch(/EACCES|permission denied/i);
+});
+
+test('a chdir that does not exist names stage and path', async () => {
+  emperor.write('blog.ini', emperor.probeFile('pause', 'chdir = /srv/not-there'));
+  await emperor.waitFor('blog', (seen) => seen.state === 'backing-off' || seen.state === 'failed');
+
+  const { answer } = await emperor.why('blog');
+
+  expect(answer).toMatch(/chdir/);
+  expect(answer).toContain('/srv/not-there');
+});
+
+test('a launch that fails has run no tenant code', async () => {
+  const proof = `${emperor.outDir}/ran`;
+  emperor.write('blog.ini', emperor.probeFile(`facts touch:${proof}`, 'env-file = /srv/not-there.env'));
+  await emperor.waitFor('blog', (seen) => seen.state === 'backing-off' || seen.state === 'failed');
+
+  expect((await emperor.why('blog')).answer).toMatch(/env-file/);
+  expect(existsSync(proof)).toBe(false);
+  expect(emperor.log('blog')).toEqual([]);
+});
+
+/** Send bytes to the control socket, read what comes back until it closes or `quietMs` pass without a word. */
+function sendRaw(bytes: string): Promise<string> {
+  return new Promise((resolve) => {
+    let reply = '';
+    const socket = connect(emperor.socket, () => socket.write(bytes));
+    socket.setTimeout(3_000, () => socket.destroy());
+    socket.on('data', (piece) => {
+      reply += piece.toString();
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(reply));
+  });
+}
+
+test.each([
+  ['bytes that are no HTTP', '\u0000\u0001\u0002 nonsense\r\n\r\n', /^HTTP\/1.1 4|^$/],
+  ['an unknown path', 'GET /v1/nothing HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', /^HTTP\/1.1 404/],
+  [
+    'an unknown action',
+    'POST /v1/vassals/x/explode HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    /^HTTP\/1.1 4/,
+  ],
+  [
+    'an illegal name',
+    'GET /v1/vassals/..%2fetc HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+    /^HTTP\/1.1 4/,
+  ],
+  ['a wrong method', 'DELETE /v1/vassals HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', /^HTTP\/1.1 4/],
+  [
+    'endless headers',
+    `GET / HTTP/1.1\r\n${'X-Long: aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n'.repeat(4_000)}\r\n`,
+    /^HTTP\/1.1 4|^$/,
+  ],
+  [
+    'a huge body',
+    `POST /v1/vassals/x/stop HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9999999\r\n\r\n${'x'.repeat(2_000_000)}`,
+    /^HTTP\/1.1 4|^$/,
+  ],
+])('%s on the control socket gets a clear refusal and harms nobody', async (_what, bytes, expected) => {
+  emperor.write('blog.ini', emperor.probeFile('pause'));
+  const before = await emperor.running('blog');
+
+  expect(await sendRaw(bytes)).toMatch(expected);
+
+  expect((await emperor.running('blog')).pid).toBe(before.pid);
+});
+
+test('clients that never read and clients that never finish stop nobody', async () => {
+  emperor.write('blog.ini', emperor.probeFile('pause'));
+  const { pid } = await emperor.running('blog');
+  const stuck: Socket[] = [];
+  for (let i = 0; i < 20; i++) {
+    const socket = connect(emperor.socket);
+    socket.on('error', () => undefined);
+    socket.pause();
+    socket.write(
+      i % 2 === 0 ? 'GET /v1/vassals HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(200) : 'POST /v1/vassals/blog/st',
+    );
+    stuck.push(socket);
+  }
+  await pauseMs(100);
+
+  emperor.touch('blog.ini');
+  await emperor.running('blog', pid);
+  const cli = await emperor.cli(['status']);
+
+  for (const socket of stuck) socket.destroy();
+  expect(cli.code).toBe(0);
+  expect(cli.stdout).toMatch(/blog\s+running/);
+});
+
+test('a log follower that never reads does not stop the app', async () => {
+  emperor.write('blog.ini', emperor.probeFile('flood', 'log-rate = 0'));
+  await emperor.running('blog');
+  const socket = connect(emperor.socket);
+  socket.on('error', () => undefined);
+  socket.pause();
+  socket.write('GET /v1/vassals/blog/logs?follow=1 HTTP/1.1\r\nHost: x\r\n\r\n');
+  await pauseMs(300);
+
+  const status = await emperor.cli(['status', '--json']);
+  emperor.write('other.ini', emperor.probeFile('pause'));
+
+  await emperor.running('other');
+  expect(status.code).toBe(0);
+  socket.destroy();
+  await waitUntil('the follower to be gone', () => (socket.destroyed ? true : undefined));
+});

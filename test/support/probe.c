@@ -1,0 +1,547 @@
+/* The program that tests run as an app: tells what it sees in its jail, one JSON line per fact, or misbehaves on
+ * demand. Runs as the tenant, inside; compiled static by probe.ts, so that it needs nothing from the root it gets. */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static void quoted(const char *text)
+{
+    putchar('"');
+    for (const unsigned char *c = (const unsigned char *)text; *c; c++) {
+        if (*c == '"' || *c == '\\')
+            printf("\\%c", *c);
+        else if (*c < 0x20 || *c > 0x7e)
+            printf("\\u%04x", *c);
+        else
+            putchar(*c);
+    }
+    putchar('"');
+}
+
+static void fact(const char *kind, const char *key, const char *value)
+{
+    printf("{\"fact\":");
+    quoted(kind);
+    printf(",\"key\":");
+    quoted(key);
+    printf(",\"value\":");
+    quoted(value);
+    printf("}\n");
+}
+
+static void number(const char *kind, long value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%ld", value);
+    fact(kind, "", text);
+}
+
+static void sleep_ms(long ms)
+{
+    struct timespec left = {ms / 1000, (ms % 1000) * 1000000};
+    while (nanosleep(&left, &left) < 0 && errno == EINTR)
+        ;
+}
+
+static _Noreturn void rest(void)
+{
+    for (;;)
+        pause();
+}
+
+static void say(const char *text)
+{
+    printf("%s\n", text);
+    fflush(stdout);
+}
+
+static void status_facts(const char *path)
+{
+    char line[4096];
+    FILE *file = fopen(path, "re");
+    if (!file) {
+        fact("status", "unreadable", strerror(errno));
+        return;
+    }
+    while (fgets(line, sizeof line, file)) {
+        char *colon = strchr(line, ':');
+        if (!colon)
+            continue;
+        *colon = 0;
+        char *value = colon + 1 + strspn(colon + 1, " \t");
+        value[strcspn(value, "\n")] = 0;
+        fact("status", line, value);
+    }
+    fclose(file);
+}
+
+static void link_facts(const char *kind, const char *dir)
+{
+    char path[PATH_MAX], target[PATH_MAX];
+    DIR *open_dir = opendir(dir);
+    if (!open_dir) {
+        fact(kind, "unreadable", strerror(errno));
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(open_dir));) {
+        if (entry->d_name[0] == '.' || atoi(entry->d_name) == dirfd(open_dir))
+            if (entry->d_name[0] == '.' || !strcmp(kind, "fd"))
+                continue;
+        snprintf(path, sizeof path, "%s/%s", dir, entry->d_name);
+        ssize_t length = readlink(path, target, sizeof target - 1);
+        target[length < 0 ? 0 : length] = 0;
+        fact(kind, entry->d_name, target);
+    }
+    closedir(open_dir);
+}
+
+static void mount_facts(void)
+{
+    char line[8192], point[2048], options[2048], root[2048];
+    FILE *file = fopen("/proc/self/mountinfo", "re");
+    if (!file) {
+        fact("mount", "unreadable", strerror(errno));
+        return;
+    }
+    while (fgets(line, sizeof line, file)) {
+        char value[4200], type[128] = "";
+        if (sscanf(line, "%*d %*d %*s %2047s %2047s %2047s", root, point, options) != 3)
+            continue;
+        char *dash = strstr(line, " - ");
+        if (dash)
+            sscanf(dash + 3, "%127s", type);
+        char *shared = strstr(line, " shared:");
+        snprintf(value, sizeof value, "%s %s%s", type, options, shared && shared < dash ? " shared" : "");
+        fact("mount", point, value);
+    }
+    fclose(file);
+}
+
+static void process_facts(void)
+{
+    char path[300], text[300];
+    DIR *proc = opendir("/proc");
+    if (!proc) {
+        fact("process", "unreadable", strerror(errno));
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(proc));) {
+        if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
+            continue;
+        snprintf(path, sizeof path, "/proc/%s/comm", entry->d_name);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        ssize_t length = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
+        if (fd >= 0)
+            close(fd);
+        text[length < 0 ? 0 : length] = 0;
+        text[strcspn(text, "\n")] = 0;
+        fact("process", entry->d_name, text);
+    }
+    closedir(proc);
+}
+
+static void rlimit_facts(void)
+{
+    static const struct {
+        const char *name;
+        int resource;
+    } limits[] = {{"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC}, {"core", RLIMIT_CORE},
+                  {"as", RLIMIT_AS},         {"fsize", RLIMIT_FSIZE}, {"stack", RLIMIT_STACK}};
+    for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+        struct rlimit limit;
+        char text[64];
+        getrlimit(limits[i].resource, &limit);
+        snprintf(text, sizeof text, "%lld:%lld", (long long)limit.rlim_cur, (long long)limit.rlim_max);
+        fact("rlimit", limits[i].name, text);
+    }
+}
+
+static void directory_facts(const char *path)
+{
+    DIR *dir = opendir(path);
+    if (!dir) {
+        fact("list", path, strerrorname_np(errno));
+        return;
+    }
+    fact("list", path, "ok");
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (entry->d_name[0] != '.' || strlen(entry->d_name) > 2)
+            fact("entry", path, entry->d_name);
+    closedir(dir);
+}
+
+static const char *outcome(int result)
+{
+    return result < 0 ? strerrorname_np(errno) : "ok";
+}
+
+static void write_fact(const char *path)
+{
+    char file[PATH_MAX];
+    snprintf(file, sizeof file, "%s/.probe-%d", path, getpid());
+    int fd = open(file, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0644);
+    fact("write", path, outcome(fd));
+    if (fd >= 0) {
+        close(fd);
+        unlink(file);
+    }
+}
+
+static void read_fact(const char *path)
+{
+    char text[256];
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    fact("read", path, outcome((int)length));
+    if (length >= 0) {
+        text[length] = 0;
+        text[strcspn(text, "\n")] = 0;
+        fact("content", path, text);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+static void open_for_write_fact(const char *path)
+{
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NONBLOCK);
+    fact("open-write", path, outcome(fd));
+    if (fd >= 0)
+        close(fd);
+}
+
+static void connect_fact(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    if (path[0] == '@') {
+        address.sun_path[0] = 0;
+        length = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
+    }
+    fact("connect", path, outcome(connect(fd, (struct sockaddr *)&address, length)));
+    close(fd);
+}
+
+static void bind_fact(const char *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(port))};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    fact("bind", port, outcome(bind(fd, (struct sockaddr *)&address, sizeof address)));
+    close(fd);
+}
+
+static void stat_fact(const char *path)
+{
+    struct stat st;
+    char text[128];
+    if (stat(path, &st) < 0) {
+        fact("stat", path, strerrorname_np(errno));
+        return;
+    }
+    snprintf(text, sizeof text, "%o %u %u", st.st_mode, st.st_uid, st.st_gid);
+    fact("stat", path, text);
+}
+
+/* write:PATH read:PATH open-write:PATH list:PATH stat:PATH connect:PATH bind:PORT kill:PID unshare:user touch:PATH */
+static void attempt(const char *word)
+{
+    const char *colon = strchr(word, ':');
+    if (!colon)
+        return;
+    const char *what = colon + 1;
+    size_t length = (size_t)(colon - word);
+#define IS(name) (length == strlen(name) && !strncmp(word, name, length))
+    if (IS("write"))
+        write_fact(what);
+    else if (IS("read"))
+        read_fact(what);
+    else if (IS("open-write"))
+        open_for_write_fact(what);
+    else if (IS("list"))
+        directory_facts(what);
+    else if (IS("stat"))
+        stat_fact(what);
+    else if (IS("connect"))
+        connect_fact(what);
+    else if (IS("bind"))
+        bind_fact(what);
+    else if (IS("kill"))
+        fact("kill", what, outcome(kill(atoi(what), 0)));
+    else if (IS("mkdir"))
+        fact("mkdir", what, outcome(mkdir(what, 0755)));
+    else if (IS("touch"))
+        fact("touch", what, outcome(open(what, O_CREAT | O_WRONLY | O_CLOEXEC, 0666)));
+    else if (IS("setuid"))
+        fact("setuid", what, outcome(setuid((uid_t)atoi(what))));
+    else if (IS("mknod"))
+        fact("mknod", what, outcome(mknod(what, S_IFCHR | 0600, 0x0103)));
+    else
+        fact("unknown", word, "attempt");
+}
+
+static void facts(char **attempts)
+{
+    char text[PATH_MAX];
+    status_facts("/proc/self/status");
+    link_facts("ns", "/proc/self/ns");
+    link_facts("fd", "/proc/self/fd");
+    mount_facts();
+    process_facts();
+    rlimit_facts();
+    for (char **entry = environ; *entry; entry++) {
+        char *equal = strchr(*entry, '=');
+        if (!equal)
+            continue;
+        snprintf(text, sizeof text, "%.*s", (int)(equal - *entry), *entry);
+        fact("env", text, equal + 1);
+    }
+    fact("cwd", "", getcwd(text, sizeof text) ? text : strerror(errno));
+    gethostname(text, sizeof text);
+    fact("hostname", "", text);
+    mode_t mask = umask(0);
+    umask(mask);
+    snprintf(text, sizeof text, "%04o", mask);
+    fact("umask", "", text);
+    number("pid", getpid());
+    number("ppid", getppid());
+    number("sid", getsid(0));
+    number("pgid", getpgid(0));
+    number("tty", open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) < 0 ? 0 : 1);
+    for (; *attempts; attempts++)
+        attempt(*attempts);
+    say("facts end");
+}
+
+static void notify(const char *message)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    const char *path = getenv("NOTIFY_SOCKET");
+    if (!path) {
+        say("no NOTIFY_SOCKET");
+        return;
+    }
+    int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    ssize_t sent = sendto(fd, message, strlen(message), MSG_NOSIGNAL, (struct sockaddr *)&address, sizeof address);
+    if (sent < 0)
+        printf("notify: %s\n", strerror(errno));
+    fflush(stdout);
+    close(fd);
+}
+
+static void double_forked(void)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        setsid();
+        if (fork() == 0) {
+            signal(SIGTERM, SIG_IGN);
+            signal(SIGHUP, SIG_IGN);
+            rest();
+        }
+        _exit(0);
+    }
+    waitpid(child, NULL, 0);
+}
+
+static void fork_until(long limit)
+{
+    long made = 0;
+    for (; made < limit; made++) {
+        pid_t child = fork();
+        if (child == 0)
+            rest();
+        if (child < 0)
+            break;
+    }
+    printf("forked %ld %s\n", made, made < limit ? strerrorname_np(errno) : "all");
+    fflush(stdout);
+}
+
+static void eat(long bytes)
+{
+    for (long eaten = 0; eaten < bytes; eaten += 1 << 20) {
+        char *piece = mmap(NULL, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (piece == MAP_FAILED) {
+            say("no memory");
+            return;
+        }
+        memset(piece, 1, 1 << 20);
+    }
+    say("ate all");
+}
+
+static long slow_stop_ms;
+
+static void on_slow_stop(int signal_number)
+{
+    (void)signal_number;
+    static const char stopping[] = "stopping\n", stopped[] = "stopped\n";
+    (void)!write(1, stopping, sizeof stopping - 1);
+    sleep_ms(slow_stop_ms);
+    (void)!write(1, stopped, sizeof stopped - 1);
+    _exit(0);
+}
+
+static void on_signal(int signal_number)
+{
+    char text[32];
+    int length = snprintf(text, sizeof text, "signal %d\n", signal_number);
+    (void)!write(1, text, (size_t)length);
+}
+
+static _Noreturn void listen_on(int port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
+    int one = 1, fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    if (bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0) {
+        printf("listen: %s\n", strerror(errno));
+        exit(1);
+    }
+    say("listening");
+    for (;;) {
+        char reply[200], request[2048];
+        int peer = accept(fd, NULL, NULL);
+        if (peer < 0)
+            continue;
+        (void)!recv(peer, request, sizeof request, 0);
+        int length = snprintf(reply, sizeof reply, "HTTP/1.0 200 OK\r\nConnection: close\r\n\r\n%s\n", getenv("EMPEROR_VASSAL"));
+        (void)!send(peer, reply, (size_t)length, MSG_NOSIGNAL);
+        shutdown(peer, SHUT_WR);
+        close(peer);
+    }
+}
+
+/* notify [first-delay-ms [watchdog pings, interval ms]] */
+static _Noreturn void run_notify(char **args)
+{
+    long delay_ms = args[0] ? atol(args[0]) : 0;
+    long pings = args[0] && args[1] ? atol(args[1]) : 0;
+    sleep_ms(delay_ms);
+    notify("READY=1\nSTATUS=serving nicely");
+    for (; pings > 0; pings--) {
+        sleep_ms(atol(args[2]));
+        notify("WATCHDOG=1");
+    }
+    say("notified");
+    rest();
+}
+
+static _Noreturn void flood(void)
+{
+    static char block[65536];
+    for (size_t i = 0; i < sizeof block; i++)
+        block[i] = i % 64 == 63 ? '\n' : 'x';
+    for (;;)
+        if (write(1, block, sizeof block) < 0)
+            _exit(1);
+}
+
+int main(int argc, char **argv)
+{
+    const char *mode = argc > 1 ? argv[1] : "pause";
+    char **args = argv + (argc > 1 ? 2 : 1);
+#define MODE(name) (!strcmp(mode, name))
+    if (MODE("facts")) {
+        facts(args);
+    } else if (MODE("exit")) {
+        sleep_ms(args[0] && args[1] ? atol(args[1]) : 0);
+        printf("exiting with %s\n", args[0] ? args[0] : "0");
+        fflush(stdout);
+        return args[0] ? atoi(args[0]) : 0;
+    } else if (MODE("crash")) {
+        say("about to crash");
+        raise(SIGSEGV);
+    } else if (MODE("daemons")) {
+        for (long i = 0; i < atol(args[0]); i++)
+            double_forked();
+        say("daemons up");
+    } else if (MODE("orphans")) {
+        for (long i = 0; i < atol(args[0]); i++) {
+            pid_t child = fork();
+            if (child == 0) {
+                if (fork() == 0) {
+                    sleep_ms(20);
+                    _exit(0);
+                }
+                _exit(0);
+            }
+            waitpid(child, NULL, 0);
+        }
+        say("orphans made");
+    } else if (MODE("forks")) {
+        fork_until(atol(args[0]));
+    } else if (MODE("eat")) {
+        say("eating");
+        eat(atol(args[0]));
+    } else if (MODE("ignore")) {
+        for (; *args; args++)
+            signal(atoi(*args), SIG_IGN);
+        say("ignoring");
+    } else if (MODE("slow")) {
+        slow_stop_ms = atol(args[0]);
+        signal(SIGTERM, on_slow_stop);
+        say("slow up");
+    } else if (MODE("signals")) {
+        for (; *args; args++)
+            signal(atoi(*args), on_signal);
+        say("signals up");
+    } else if (MODE("notify")) {
+        run_notify(args);
+    } else if (MODE("listen")) {
+        sleep_ms(args[1] ? atol(args[1]) : 0);
+        listen_on(atoi(args[0]));
+    } else if (MODE("print")) {
+        for (long i = 1; i <= atol(args[0]); i++)
+            printf("line %ld %s\n", i, args[1] ? args[1] : "");
+        fflush(stdout);
+    } else if (MODE("long")) {
+        for (long i = 0; i < atol(args[0]); i++)
+            putchar('a');
+        say("");
+    } else if (MODE("flood")) {
+        flood();
+    } else if (MODE("say")) {
+        sleep_ms(args[0] ? atol(args[0]) : 0);
+        for (args += args[0] ? 1 : 0; *args; args++)
+            say(*args);
+    } else if (MODE("abstract")) {
+        struct sockaddr_un address = {.sun_family = AF_UNIX};
+        int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+        snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "%s", args[0]);
+        bind(fd, (struct sockaddr *)&address, 
+             (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(args[0])));
+        say(listen(fd, 8) < 0 ? "abstract failed" : "abstract up");
+    } else if (MODE("pause")) {
+        say("up");
+    } else {
+        fprintf(stderr, "unknown mode %s\n", mode);
+        return 2;
+    }
+    rest();
+}
