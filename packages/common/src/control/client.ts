@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 
+import { formatDuration } from '../duration.ts';
 import { EmperorError, isErrno } from '../errors.ts';
 import {
   type Action,
@@ -17,12 +18,15 @@ import { decodeErrorReply, isEmperor, isEvent, isOutcome, isStatus, isVassal, is
 const MOST_REPLY_BYTES = 64 * 1024 * 1024;
 /** A line that is longer comes in pieces of this length. */
 const LONGEST_LINE = 1024 * 1024;
+const PATIENCE_MS = 10_000;
 
 export type ControlRequest = {
   readonly method: 'GET' | 'POST';
   readonly path: string;
   readonly body?: unknown;
   readonly signal?: AbortSignal | undefined;
+  /** How long the connection may be silent; absent = for ever. */
+  readonly patienceMs?: number | undefined;
 };
 
 export type ControlReply = { readonly status: number; readonly body: unknown };
@@ -45,9 +49,12 @@ export type ActOptions = {
  */
 export class ControlClient {
   readonly #socketPath: string;
+  readonly #patienceMs: number;
 
-  constructor(socketPath: string) {
+  /** `patienceMs`: how long the emperor may be silent, but when it is asked to wait for an outcome or followed. */
+  constructor(socketPath: string, options: { readonly patienceMs?: number } = {}) {
     this.#socketPath = socketPath;
+    this.#patienceMs = options.patienceMs ?? PATIENCE_MS;
   }
 
   async emperor(): Promise<EmperorJson> {
@@ -68,7 +75,11 @@ export class ControlClient {
 
   /** Asks for `action` and, when told to wait, for its outcome; `ok: false` is an outcome and not an error. */
   async act(action: Action, name: string, { wait, signal }: ActOptions): Promise<OutcomeJson> {
-    return this.#call({ method: 'POST', path: `${pathOf(name)}/${action}?wait=${wait}`, signal }, isOutcome);
+    const path = `${pathOf(name)}/${action}?wait=${wait}`;
+    return this.#call(
+      { method: 'POST', path, signal, patienceMs: wait ? undefined : this.#patienceMs },
+      isOutcome,
+    );
   }
 
   /** The last lines of the vassal's log and, when following, every one from now on until `signal` aborts. */
@@ -92,7 +103,7 @@ export class ControlClient {
 
   /** An outcome that did not succeed may come with any HTTP status; it is an answer nevertheless. */
   async #call<T>(asked: ControlRequest, isExpected: (body: unknown) => body is T): Promise<T> {
-    const { status, body } = await request(this.#socketPath, asked);
+    const { status, body } = await request(this.#socketPath, { patienceMs: this.#patienceMs, ...asked });
     if (isExpected(body)) return body;
     throw status >= 400 ? decodeErrorReply(status, body) : foreign();
   }
@@ -120,7 +131,8 @@ export async function request(socketPath: string, asked: ControlRequest): Promis
   }
 }
 
-function send(socketPath: string, { method, path, body, signal }: ControlRequest): Promise<IncomingMessage> {
+function send(socketPath: string, asked: ControlRequest): Promise<IncomingMessage> {
+  const { method, path, body, signal, patienceMs } = asked;
   const text = body === undefined ? undefined : JSON.stringify(body);
   const headers: Record<string, string | number> = { host: 'emperor' };
   if (text !== undefined) {
@@ -133,6 +145,9 @@ function send(socketPath: string, { method, path, body, signal }: ControlRequest
     outgoing.once('response', resolve);
     // Stays for the whole life of the request: an error after the response is the response's own.
     outgoing.on('error', reject);
+    if (patienceMs !== undefined) {
+      outgoing.setTimeout(patienceMs, () => outgoing.destroy(noAnswer(socketPath, patienceMs)));
+    }
     outgoing.end(text);
   });
 }
@@ -207,6 +222,14 @@ function foreign(): EmperorError {
   return new EmperorError('request_invalid', `the reply is not of format ${STATUS_FORMAT}`, {
     hint: 'use the emperor command of the same version as the running emperor: emperor --version',
   });
+}
+
+function noAnswer(socketPath: string, patienceMs: number): EmperorError {
+  return new EmperorError(
+    'emperor_unreachable',
+    `the emperor at ${socketPath} did not answer within ${formatDuration(patienceMs)}`,
+    { hint: 'is it stopped or overloaded? its log and its process state tell' },
+  );
 }
 
 function notAnEmperor(socketPath: string, what: string, cause?: unknown): EmperorError {

@@ -178,12 +178,15 @@ export function commaList<T>(kind: Kind<T>): Kind<readonly T[]> {
     repeat: true,
     decodeAll: (values) => {
       if (isEmptyList(values)) return { ok: true, value: [] };
-      const items = values.flatMap((value, index) =>
-        value.split(',').map((item) => ({ item: item.trim(), index })),
-      );
-      const decoded = all.decodeAll(items.map(({ item }) => item));
-      if (decoded.ok) return { ok: true, value: [...new Set(decoded.value)] };
-      return { ...decoded, index: items[decoded.index ?? 0]?.index ?? 0 };
+      const firstIndex = new Map<string, number>();
+      for (const [index, value] of values.entries()) {
+        for (const item of value.split(',').map((part) => part.trim())) {
+          if (!firstIndex.has(item)) firstIndex.set(item, index);
+        }
+      }
+      const items = [...firstIndex];
+      const decoded = all.decodeAll(items.map(([item]) => item));
+      return decoded.ok ? decoded : { ...decoded, index: items[decoded.index ?? 0]?.[1] ?? 0 };
     },
     schema: { type: 'string' },
     format: (value) => [value.flatMap((item) => formatValue(kind, item)).join(',')],
