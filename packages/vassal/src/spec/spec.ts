@@ -55,7 +55,11 @@ export type JailSpec = {
 };
 
 /** Names as in prlimit(1), e.g. `nofile`. undefined = infinity. */
-export type Rlimit = { readonly resource: string; readonly soft: number | undefined; readonly hard: number | undefined };
+export type Rlimit = {
+  readonly resource: string;
+  readonly soft: number | undefined;
+  readonly hard: number | undefined;
+};
 
 export type LimitsSpec = {
   readonly memoryMaxBytes: number | undefined;

@@ -1,0 +1,202 @@
+import { type Diagnostic, hasErrors } from '@emperor/common/diagnostic';
+import { decodeTable } from '@emperor/common/options/decode';
+import { formatValue } from '@emperor/common/options/kinds';
+import type { Layer, Option } from '@emperor/common/options/option';
+import { type VassalOptionName, type VassalValues, vassalOptions } from '../options/index.ts';
+import type { AccountsQuery } from './accounts.ts';
+import { type Draft, grant, type RuleContext, report, writtenOf } from './draft.ts';
+import { HOST_RULES, resourceOf, rlimitNames } from './host-rules.ts';
+import { type Persona, resolvePersona } from './identity-rules.ts';
+import { applyBounds, type Bounds, builtInBounds } from './policy.ts';
+import { CROSS_OPTION_RULES } from './rules.ts';
+import type { SpecSource } from './source.ts';
+import type { JailSpec, LifecycleSpec, LimitsSpec, VassalSpec } from './spec.ts';
+
+/** Where the value of one option came from, and what became of it. */
+export type Provenance = {
+  readonly key: VassalOptionName;
+  readonly layer: Layer;
+  readonly file: string | undefined;
+  readonly line: number | undefined;
+  /** As written; undefined when nobody wrote it. */
+  readonly asked: string | undefined;
+  /** The value that counts, as it would be written; empty = none. */
+  readonly granted: string;
+  /** Why granted is not what was asked or preset. */
+  readonly reason: string | undefined;
+};
+
+export type BuiltSpec = {
+  /** undefined when the diagnostics hold an error. */
+  readonly spec: VassalSpec | undefined;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly granted: readonly Provenance[];
+};
+
+/** What a source means under its owner's powers, the policy, these accounts and this host. Pure. */
+export function buildSpec(source: SpecSource, world: Omit<RuleContext, 'source'>): BuiltSpec {
+  const context = { ...world, source };
+  const refused = refuseOperatorKeys(source);
+  const allowed = new Map(
+    [...source.raw].filter(([key]) => !refused.some((diagnostic) => diagnostic.key === key)),
+  );
+  const { values, diagnostics } = decodeTable(vassalOptions, allowed);
+  const bounded = bound({ values, diagnostics: [...refused, ...diagnostics], reasons: new Map() }, context, [
+    builtInBounds(source.owner.powers),
+  ]);
+  const rules = [...CROSS_OPTION_RULES, ...HOST_RULES];
+  const draft = rules.reduce((before, rule) => rule(before, context), bounded);
+  const resolved = resolvePersona(draft.values, context);
+  const all = [...draft.diagnostics, ...resolved.diagnostics].toSorted(byLine);
+  const spec = assemble(source, draft.values, resolved.persona);
+  return { spec: hasErrors(all) ? undefined : spec, diagnostics: all, granted: provenance(source, draft) };
+}
+
+/** Which users and groups `buildSpec` is going to ask for. */
+export function accountsAsked(sources: Iterable<Pick<SpecSource, 'owner' | 'raw'>>): AccountsQuery {
+  const [userNames, groupNames] = [new Set<string>(), new Set<string>()];
+  const uids = new Set<number>();
+  for (const { owner, raw } of sources) {
+    uids.add(owner.uid);
+    for (const { value } of raw.get('uid') ?? []) addAccount(value, userNames, uids);
+    for (const { value } of [...(raw.get('gid') ?? []), ...(raw.get('add-gid') ?? [])]) {
+      for (const name of value.split(',')) addAccount(name.trim(), groupNames, undefined);
+    }
+  }
+  return { userNames, uids, groupNames };
+}
+
+function addAccount(written: string, names: Set<string>, ids: Set<number> | undefined): void {
+  if (/^\d{1,10}$/.test(written)) ids?.add(Number(written));
+  else if (written !== '' && written !== 'auto') names.add(written);
+}
+
+/** A tenant's own line may set only what tenants may; the layers of the operator may set anything. */
+function refuseOperatorKeys({ owner, raw }: SpecSource): readonly Diagnostic[] {
+  if (owner.powers === 'operator') return [];
+  const rows: Readonly<Record<string, Option<unknown>>> = vassalOptions;
+  return [...raw].flatMap(([key, [first]]) => {
+    if (first?.layer !== 'file' || !Object.hasOwn(rows, key) || rows[key]?.who !== 'operator') return [];
+    const hint = 'remove the line, or ask the operator to set it for you';
+    const message = `only the operator may set this, and the file belongs to ${owner.name ?? `uid ${owner.uid}`}`;
+    return [{ severity: 'error', file: first.file, line: first.line, key, message, hint } as const];
+  });
+}
+
+function bound(draft: Draft, context: RuleContext, layers: readonly Bounds[]): Draft {
+  const { values, cuts } = applyBounds(draft.values, layers);
+  let bounded: Draft = { ...draft, values };
+  for (const { key, asked, granted, reason } of cuts) {
+    bounded = grant(bounded, key, values[key], reason);
+    if (writtenOf(context.source, key) === undefined) continue;
+    const message = `asked ${asked}, policy gives ${granted}: ${reason}`;
+    bounded = report(bounded, context, { severity: 'warning', key, message, hint: undefined });
+  }
+  return bounded;
+}
+
+function assemble(
+  source: SpecSource,
+  values: VassalValues,
+  persona: Persona | undefined,
+): VassalSpec | undefined {
+  const { name, file, owner } = source;
+  if (values.command === undefined || persona === undefined) return undefined;
+  return {
+    name,
+    file,
+    owner,
+    app: {
+      command: values.command,
+      chdir: values.chdir,
+      env: values.env,
+      envFile: values['env-file'],
+      umask: values.umask,
+      autostart: values.autostart,
+    },
+    identity: {
+      ...persona,
+      caps: [...new Set(values.cap)].toSorted((a, b) => a - b),
+      noNewPrivs: values['no-new-privs'],
+    },
+    jail: jailOf(values),
+    limits: limitsOf(values),
+    lifecycle: lifecycleOf(values),
+    output: {
+      logMaxBytes: values['log-max-size'],
+      logKeep: values['log-keep'],
+      logRate: values['log-rate'],
+    },
+  };
+}
+
+function jailOf(values: VassalValues): JailSpec {
+  return {
+    namespaces: values.unshare,
+    hostname: values.hostname,
+    privateTmp: values['private-tmp'],
+    privateDev: values['private-dev'],
+    proc: values.proc,
+    protectSystem: values['protect-system'],
+  };
+}
+
+function limitsOf(values: VassalValues): LimitsSpec {
+  return {
+    memoryMaxBytes: values['memory-max'],
+    cpuMaxPercent: values['cpu-max'],
+    pidsMax: values['pids-max'],
+    rlimits: rlimitNames().flatMap((key) => {
+      const pair = values[key];
+      return pair === undefined ? [] : [{ resource: resourceOf(key), ...pair }];
+    }),
+  };
+}
+
+function lifecycleOf(values: VassalValues): LifecycleSpec {
+  return {
+    restart: values.restart,
+    restartDelayMs: values['restart-delay'],
+    restartMaxDelayMs: values['restart-max-delay'],
+    restartMax: values['restart-max'],
+    stableMs: values.stable,
+    stopSignal: values['stop-signal'],
+    stopTimeoutMs: values['stop-timeout'],
+    killMode: values['kill-mode'],
+    reload: values.reload,
+    reloadSignal: values['reload-signal'],
+    ready: values.ready,
+    readyTimeoutMs: values['ready-timeout'],
+    watchdogMs: values.watchdog,
+    startAfter: values['start-after'],
+    touchReload: values['touch-reload'],
+  };
+}
+
+function provenance(source: SpecSource, { values, reasons }: Draft): readonly Provenance[] {
+  return optionRows().map(([key, row]) => {
+    const written = writtenOf(source, key);
+    const asked = source.raw
+      .get(key)
+      ?.map(({ value }) => value)
+      .join(', ');
+    return {
+      key,
+      layer: written?.layer ?? 'built-in',
+      file: written?.file,
+      line: written?.line,
+      asked,
+      granted: formatValue(row.kind, values[key]).join(', '),
+      reason: reasons.get(key),
+    };
+  });
+}
+
+function optionRows(): readonly (readonly [VassalOptionName, Option<unknown>])[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the rows of the type, which has no others
+  return Object.entries(vassalOptions) as unknown as [VassalOptionName, Option<unknown>][];
+}
+
+function byLine(a: Diagnostic, b: Diagnostic): number {
+  return (a.line ?? 0) - (b.line ?? 0);
+}

@@ -1,0 +1,31 @@
+import type { CgroupHost } from '../cgroup/hierarchy.ts';
+
+/** What this kernel and these privileges can give, probed once at start. */
+export type HostFacts = {
+  readonly kernelRelease: string;
+  /** 0 = no Landlock. */
+  readonly landlockAbi: number;
+  /** The highest capability number of the kernel. */
+  readonly capLastCap: number;
+  /** The emperor's bounding set, bit by number. */
+  readonly capBounding: bigint;
+  /** The emperor's own hard limits, names as in prlimit(1); undefined = infinity. */
+  readonly hardRlimits: ReadonlyMap<string, number | undefined>;
+  /** CAP_SYS_RESOURCE: hard limits may be raised. */
+  readonly canRaiseRlimits: boolean;
+  /** The most open files that the kernel lets any process have. */
+  readonly openFilesMax: number;
+  readonly cgroups: CgroupHost;
+  /** Directories and files of the host that jails have to know about, by path. */
+  readonly paths: HostPaths;
+};
+
+export type HostPaths = {
+  /** Top directories that exist and are no symlinks, e.g. /usr, /boot, /home. */
+  readonly directories: ReadonlySet<string>;
+  /** Where /etc/resolv.conf leads when that is below /run. */
+  readonly resolvConf: string | undefined;
+  /** System accounts (uid or gid < 1000, and nobody) as passwd and group lines. */
+  readonly systemUsers: readonly string[];
+  readonly systemGroups: readonly string[];
+};

@@ -1,0 +1,105 @@
+import { formatValue } from '@emperor/common/options/kinds';
+import type { Option } from '@emperor/common/options/option';
+import { type CgroupHost, type Controller, versionOf } from '../cgroup/hierarchy.ts';
+import { capabilityName } from '../options/identity.ts';
+import { type VassalOptionName, type VassalValues, vassalOptions } from '../options/index.ts';
+import type { RlimitPair } from '../options/limits.ts';
+import { type Draft, grant, type Rule, type RuleContext, report, unmet } from './draft.ts';
+
+const CONTROLLER_OF = {
+  'memory-max': 'memory',
+  'cpu-max': 'cpu',
+  'pids-max': 'pids',
+} as const satisfies Partial<Record<VassalOptionName, Controller>>;
+
+type ControlledName = keyof typeof CONTROLLER_OF;
+
+/** A limit without its controller is not granted: a warning, since the vassal is no less apart from its neighbours. */
+export const controllerRule: Rule = (draft, context) => {
+  const names: readonly ControlledName[] = ['memory-max', 'cpu-max', 'pids-max'];
+  return names.reduce((before, key) => withController(before, context, key), draft);
+};
+
+/** A capability that the kernel or the emperor does not have is refused. */
+export const capabilityRule: Rule = (draft, context) => {
+  const refused = draft.values.cap.flatMap((number) => refusalOf(number, context));
+  return refused.reduce(
+    (before, message) =>
+      report(before, context, { severity: 'error', key: 'cap', message, hint: 'remove it from cap' }),
+    draft,
+  );
+};
+
+/** A hard limit above the emperor's own can be had only with CAP_SYS_RESOURCE; a tenant never gets more. */
+export const rlimitRule: Rule = (draft, context) =>
+  rlimitNames().reduce((before, key) => clampRlimit(before, context, key), draft);
+
+/** What this kernel and these privileges make of the wishes. */
+export const HOST_RULES: readonly Rule[] = [controllerRule, capabilityRule, rlimitRule];
+
+export type RlimitName = Extract<VassalOptionName, `limit-${string}`>;
+
+/** The options that are resource limits, from the table. */
+export function rlimitNames(): readonly RlimitName[] {
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the type, which has no others
+  return Object.keys(vassalOptions).filter((key) => key.startsWith('limit-')) as RlimitName[];
+}
+
+/** `limit-nofile` → `nofile`. */
+export function resourceOf(key: RlimitName): string {
+  return key.slice('limit-'.length);
+}
+
+function withController(draft: Draft, context: RuleContext, key: ControlledName): Draft {
+  const asked = draft.values[key];
+  const controller = CONTROLLER_OF[key];
+  if (asked === undefined || hasController(context.host.cgroups, controller)) return draft;
+  const message = unmet(key, show(key, asked), 'none', `no ${controller} controller`);
+  const hint = 'mount the controller, or delegate it to the emperor (Delegate=yes)';
+  const reported = report(draft, context, { severity: 'warning', key, message, hint });
+  return grant(reported, key, undefined, message);
+}
+
+function hasController(host: CgroupHost, controller: Controller): boolean {
+  return versionOf(host, controller) !== undefined;
+}
+
+function refusalOf(number: number, { host }: RuleContext): readonly string[] {
+  const name = capabilityName(number);
+  if (number > host.capLastCap)
+    return [unmet('cap', name, 'none', `its last capability is ${host.capLastCap}`)];
+  const isBound = ((host.capBounding >> BigInt(number)) & 1n) === 1n;
+  return isBound ? [] : [unmet('cap', name, 'none', 'the emperor itself has it not')];
+}
+
+function clampRlimit(draft: Draft, context: RuleContext, key: RlimitName): Draft {
+  const asked = draft.values[key];
+  if (asked === undefined) return draft;
+  const { most, because } = ceilingOf(key, context);
+  if (most === undefined || (asked.hard ?? Number.POSITIVE_INFINITY) <= most) return draft;
+  const granted: RlimitPair = { soft: Math.min(asked.soft ?? most, most), hard: most };
+  const message = unmet(key, show(key, asked), show(key, granted), because);
+  const reported = report(draft, context, {
+    severity: 'warning',
+    key,
+    message,
+    hint: 'ask for less, or raise the limit of the emperor',
+  });
+  return grant(reported, key, granted, message);
+}
+
+function ceilingOf(
+  key: RlimitName,
+  { host, source }: RuleContext,
+): { most: number | undefined; because: string } {
+  const resource = resourceOf(key);
+  const own = host.hardRlimits.get(resource);
+  const mayRaise = host.canRaiseRlimits && source.owner.powers === 'operator';
+  if (!mayRaise && own !== undefined) return { most: own, because: "it is the emperor's own hard limit" };
+  return { most: resource === 'nofile' ? host.openFilesMax : undefined, because: 'fs.nr_open is not higher' };
+}
+
+function show<K extends VassalOptionName>(key: K, value: VassalValues[K]): string {
+  const row: Option<unknown> = vassalOptions[key];
+  return formatValue(row.kind, value).join(',');
+}

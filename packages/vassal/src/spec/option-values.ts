@@ -1,0 +1,83 @@
+import type { VassalOptionName } from '../options/index.ts';
+import type { Rlimit, VassalSpec } from './spec.ts';
+
+/**
+ * What a spec holds for each option. The compiler demands an entry for every row of the table, so that whatever
+ * compares or hashes specs by option can forget none.
+ */
+export const OPTION_VALUES: { readonly [K in VassalOptionName]: (spec: VassalSpec) => unknown } = {
+  command: ({ app }) => app.command,
+  // Without chdir the app starts in its home.
+  chdir: ({ app, identity }) => [app.chdir, identity.home],
+  env: ({ app }) => app.env,
+  'env-file': ({ app }) => app.envFile,
+  umask: ({ app }) => app.umask,
+  autostart: ({ app }) => app.autostart,
+  uid: ({ identity }) => [identity.uid, identity.user],
+  gid: ({ identity }) => identity.gid,
+  'add-gid': ({ identity }) => identity.groups,
+  cap: ({ identity }) => identity.caps,
+  'no-new-privs': ({ identity }) => identity.noNewPrivs,
+  unshare: ({ jail }) => jail.namespaces,
+  hostname: ({ jail }) => jail.hostname,
+  'private-tmp': ({ jail }) => jail.privateTmp,
+  'private-dev': ({ jail }) => jail.privateDev,
+  proc: ({ jail }) => jail.proc,
+  'protect-system': ({ jail }) => jail.protectSystem,
+  'memory-max': ({ limits }) => limits.memoryMaxBytes,
+  'cpu-max': ({ limits }) => limits.cpuMaxPercent,
+  'pids-max': ({ limits }) => limits.pidsMax,
+  'limit-as': rlimit('as'),
+  'limit-core': rlimit('core'),
+  'limit-cpu': rlimit('cpu'),
+  'limit-data': rlimit('data'),
+  'limit-fsize': rlimit('fsize'),
+  'limit-locks': rlimit('locks'),
+  'limit-memlock': rlimit('memlock'),
+  'limit-msgqueue': rlimit('msgqueue'),
+  'limit-nice': rlimit('nice'),
+  'limit-nofile': rlimit('nofile'),
+  'limit-nproc': rlimit('nproc'),
+  'limit-rss': rlimit('rss'),
+  'limit-rtprio': rlimit('rtprio'),
+  'limit-rttime': rlimit('rttime'),
+  'limit-sigpending': rlimit('sigpending'),
+  'limit-stack': rlimit('stack'),
+  restart: ({ lifecycle }) => lifecycle.restart,
+  'restart-delay': ({ lifecycle }) => lifecycle.restartDelayMs,
+  'restart-max-delay': ({ lifecycle }) => lifecycle.restartMaxDelayMs,
+  'restart-max': ({ lifecycle }) => lifecycle.restartMax,
+  stable: ({ lifecycle }) => lifecycle.stableMs,
+  'stop-signal': ({ lifecycle }) => lifecycle.stopSignal,
+  'stop-timeout': ({ lifecycle }) => lifecycle.stopTimeoutMs,
+  'kill-mode': ({ lifecycle }) => lifecycle.killMode,
+  reload: ({ lifecycle }) => lifecycle.reload,
+  'reload-signal': ({ lifecycle }) => lifecycle.reloadSignal,
+  ready: ({ lifecycle }) => lifecycle.ready,
+  'ready-timeout': ({ lifecycle }) => lifecycle.readyTimeoutMs,
+  watchdog: ({ lifecycle }) => lifecycle.watchdogMs,
+  'start-after': ({ lifecycle }) => lifecycle.startAfter,
+  'touch-reload': ({ lifecycle }) => lifecycle.touchReload,
+  'log-max-size': ({ output }) => output.logMaxBytes,
+  'log-keep': ({ output }) => output.logKeep,
+  'log-rate': ({ output }) => output.logRate,
+};
+
+/** `value` as text that is equal for equal values, whatever the order of their keys. */
+export function canonical(value: unknown): string {
+  return (
+    JSON.stringify(value, (_, inner: unknown) =>
+      isPlainObject(inner)
+        ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+        : inner,
+    ) ?? 'undefined'
+  );
+}
+
+function rlimit(resource: string): (spec: VassalSpec) => Rlimit | undefined {
+  return ({ limits }) => limits.rlimits.find((limit) => limit.resource === resource);
+}
+
+function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
