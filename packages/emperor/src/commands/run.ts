@@ -1,0 +1,40 @@
+import { resolve } from 'node:path';
+import { hasErrors, renderDiagnostic } from '@emperor/common/diagnostic';
+import { EmperorError } from '@emperor/common/errors';
+import { neutralise } from '@emperor/common/terminal';
+import type { RunFlags } from '../settings.ts';
+import { loadSettings } from '../settings-load.ts';
+import { type Arguments, type CommandIo, textOf } from './command.ts';
+
+const PATH_FLAGS = ['vassals', 'runtime-dir', 'log-dir', 'state-dir'] as const;
+const OTHER_FLAGS = ['log-level', 'log-format'] as const;
+
+/** `emperor run`: the daemon in the foreground; resolves with its exit code when it is over. */
+export async function runRun(args: Arguments, io: CommandIo): Promise<number> {
+  const settings = await loadSettings(flagsOf(args));
+  for (const diagnostic of settings.diagnostics) io.err(`${linesOf(renderDiagnostic(diagnostic))}\n`);
+  if (hasErrors(settings.diagnostics)) {
+    throw new EmperorError('config_invalid', 'the emperor cannot run with this configuration');
+  }
+  const { runEmperor } = await import('../main.ts');
+  return runEmperor(settings);
+}
+
+/** What `emperor run` was told, paths made absolute here, where the working directory still means something. */
+export function flagsOf(args: Arguments): RunFlags {
+  const options = new Map<string, string>();
+  for (const flag of PATH_FLAGS) {
+    const path = textOf(args, flag);
+    if (path !== undefined) options.set(flag, resolve(path));
+  }
+  for (const flag of OTHER_FLAGS) {
+    const text = textOf(args, flag);
+    if (text !== undefined) options.set(flag, text);
+  }
+  const config = textOf(args, 'config');
+  return { config: config === undefined ? undefined : resolve(config), options };
+}
+
+function linesOf(text: string): string {
+  return text.split('\n').map(neutralise).join('\n');
+}

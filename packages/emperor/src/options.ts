@@ -1,0 +1,94 @@
+import { integer, oneOf, optional, parsed, path, text } from '@emperor/common/options/kinds';
+import { type Kind, option, type Values } from '@emperor/common/options/option';
+
+/** The private uids that `uid = auto` is served from, both ends included. */
+export type UidRange = { readonly first: number; readonly last: number };
+
+/** Below are people and system accounts; 65534 is nobody, and the last values of uid_t have meanings of their own. */
+const LOWEST_PRIVATE_UID = 65_536;
+const HIGHEST_PRIVATE_UID = 4_294_967_293;
+
+const uidRange: Kind<UidRange> = parsed(
+  text,
+  (value) => {
+    const [, first = '', last = ''] = /^(\d{1,10})-(\d{1,10})$/.exec(value) ?? [];
+    const range = { first: Number(first), last: Number(last) };
+    const isLegal =
+      range.first >= LOWEST_PRIVATE_UID && range.first <= range.last && range.last <= HIGHEST_PRIVATE_UID;
+    if (last !== '' && isLegal) return { ok: true, value: range };
+    return {
+      ok: false,
+      message: `expected FIRST-LAST within ${LOWEST_PRIVATE_UID}-${HIGHEST_PRIVATE_UID}, such as 400000-465535`,
+    };
+  },
+  {
+    name: 'uid range',
+    hint: 'uid range such as 400000-465535',
+    schema: { type: 'string', pattern: '^[0-9]+-[0-9]+$' },
+    format: ({ first, last }) => [`${first}-${last}`],
+  },
+);
+
+const row = { since: '0.1', who: 'operator', onChange: 'restart', group: 'emperor' } as const;
+
+/** The options of [emperor] in emperor.ini: the emperor's own table. A flag of `emperor run` outranks its row. */
+export const emperorOptions = {
+  vassals: option({ ...row, kind: path, default: '/etc/emperor/vassals', help: 'The vassals directory.' }),
+  'runtime-dir': option({
+    ...row,
+    kind: path,
+    default: '/run/emperor',
+    help: 'Control socket and keeper sockets; gone at a reboot.',
+  }),
+  'log-dir': option({
+    ...row,
+    kind: path,
+    default: '/var/log/emperor',
+    help: 'The log of each vassal is log-dir/NAME/current.',
+  }),
+  'state-dir': option({
+    ...row,
+    kind: path,
+    default: '/var/lib/emperor',
+    help: 'Last good revisions, stop marks and private uids; survives a reboot.',
+  }),
+  group: option({
+    ...row,
+    kind: optional(text, 'none'),
+    default: undefined,
+    help: 'Group (name or gid) that may open the control socket, with the power over every vassal.',
+  }),
+  'uid-range': option({
+    ...row,
+    kind: uidRange,
+    default: { first: 400_000, last: 465_535 },
+    help: 'Where the private uids of `uid = auto` come from.',
+  }),
+  'uid-claims': option({
+    ...row,
+    kind: path,
+    default: '/var/lib/emperor-uids',
+    help: 'Which private uids are taken on this machine, by any emperor.',
+  }),
+  'max-starting': option({
+    ...row,
+    kind: integer(1, 4096),
+    default: 64,
+    help: 'How many launches may be under way at once.',
+  }),
+  'log-level': option({
+    ...row,
+    kind: oneOf('error', 'warn', 'info', 'debug'),
+    default: 'info',
+    help: 'What the emperor’s own log tells.',
+  }),
+  'log-format': option({
+    ...row,
+    kind: oneOf('text', 'json'),
+    default: 'text',
+    help: 'The form of the emperor’s own log.',
+  }),
+};
+
+export type EmperorOptions = typeof emperorOptions;
+export type EmperorValues = Values<EmperorOptions>;
