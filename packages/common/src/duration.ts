@@ -5,7 +5,7 @@ const UNIT_MS: ReadonlyMap<string, number> = new Map([
   ['s', 1_000],
   ['ms', 1],
 ]);
-const WRITTEN = /^(\d{1,15})(ms|s|m|h|d)$/;
+const WRITTEN = /^(\d{1,16})(ms|s|m|h|d)$/;
 
 /** Milliseconds of `500ms 10s 5m 1h 2d` or `0`; undefined for anything else, a bare number included. */
 export function decodeDuration(text: string): number | undefined {

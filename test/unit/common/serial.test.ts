@@ -1,14 +1,14 @@
+import { EventEmitter, once } from 'node:events';
+
 import { Serial } from '@emperor/common/serial';
 import { expect, test } from 'vitest';
 
 type Gate = { readonly opened: Promise<void>; readonly open: () => void };
 
 function gate(): Gate {
-  let open = (): void => {};
-  const opened = new Promise<void>((resolve) => {
-    open = resolve;
-  });
-  return { opened, open };
+  const opener = new EventEmitter();
+  const opened = once(opener, 'open').then(() => undefined);
+  return { opened, open: () => opener.emit('open') };
 }
 
 test('tasks of one key run one after another in the order given', async () => {

@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createPlainServer } from 'node:net';
@@ -255,13 +256,11 @@ test('a line without end comes in pieces instead of filling the memory', async (
 
 test('following ends quietly when it is aborted, and the server sees it', async () => {
   const asked: string[] = [];
-  let hungUp = (): void => {};
-  const serverSawEnd = new Promise<void>((resolve) => {
-    hungUp = resolve;
-  });
+  const seenByServer = new EventEmitter();
+  const serverSawEnd = once(seenByServer, 'end');
   const client = await serve(({ url = '' }, reply) => {
     asked.push(url);
-    reply.on('close', hungUp);
+    reply.on('close', () => seenByServer.emit('end'));
     reply.write('first\n');
   });
   const abort = new AbortController();
@@ -278,12 +277,10 @@ test('following ends quietly when it is aborted, and the server sees it', async 
 });
 
 test('leaving the loop hangs up', async () => {
-  let hungUp = (): void => {};
-  const serverSawEnd = new Promise<void>((resolve) => {
-    hungUp = resolve;
-  });
+  const seenByServer = new EventEmitter();
+  const serverSawEnd = once(seenByServer, 'end');
   const client = await serve((_asked, reply) => {
-    reply.on('close', hungUp);
+    reply.on('close', () => seenByServer.emit('end'));
     reply.write('first\nsecond\n');
   });
 
