@@ -18,7 +18,13 @@ export type SourceFile = {
 };
 
 /** A directory entry that names a vassal and may not be used: why. Its vassal keeps what it runs. */
-export type RefusedFile = { readonly name: VassalName; readonly path: string; readonly diagnostic: Diagnostic };
+export type RefusedFile = {
+  readonly name: VassalName;
+  readonly path: string;
+  /** Whose it seems to be, when that much is known: a vassal of another owner ends at once. */
+  readonly ownerUid: number | undefined;
+  readonly diagnostic: Diagnostic;
+};
 
 /**
  * The source as it is now. `complete: false` (missing, replaced, unreadable directory, error on the way) proves
@@ -66,7 +72,10 @@ export type Sampler = {
    * Usage of all targets. At most one pass per 2 s is made, when somebody asks; an answer waits at most `patienceMs`
    * for it and shows the last known values for what was not reached.
    */
-  readonly sample: (targets: readonly UsageTarget[], patienceMs: number) => Promise<ReadonlyMap<VassalName, Usage>>;
+  readonly sample: (
+    targets: readonly UsageTarget[],
+    patienceMs: number,
+  ) => Promise<ReadonlyMap<VassalName, Usage>>;
   readonly forget: (name: VassalName) => void;
 };
 

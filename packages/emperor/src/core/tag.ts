@@ -1,0 +1,38 @@
+/**
+ * What a launch carries so that a later emperor knows what runs: the keeper gives it back unread. Short keys,
+ * because a tag holds at most 512 bytes.
+ */
+export type Tag = {
+  readonly revision: string;
+  readonly stamp: string;
+  readonly ownerUid: number;
+  readonly failures: number;
+  /** 0: ready as soon as exec succeeded; a delay; undefined: the keeper will say `ready`. */
+  readonly readyAfterMs: number | undefined;
+};
+
+export function encodeTag(tag: Tag): string {
+  const { revision, stamp, ownerUid, failures, readyAfterMs } = tag;
+  return JSON.stringify({ r: revision, s: stamp, o: ownerUid, f: failures, a: readyAfterMs });
+}
+
+/** undefined for a tag that no emperor of this kind wrote. */
+export function decodeTag(text: string): Tag | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null) return undefined;
+  const { r, s, o, f, a }: Partial<Record<'r' | 's' | 'o' | 'f' | 'a', unknown>> = value;
+  if (typeof r !== 'string' || typeof s !== 'string' || typeof o !== 'number' || typeof f !== 'number')
+    return undefined;
+  return {
+    revision: r,
+    stamp: s,
+    ownerUid: o,
+    failures: f,
+    readyAfterMs: typeof a === 'number' ? a : undefined,
+  };
+}

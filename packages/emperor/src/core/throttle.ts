@@ -1,0 +1,88 @@
+import type { VassalName } from '@emperor/common/name';
+
+type Waiting = { readonly name: VassalName; readonly owner: number };
+
+/**
+ * How many launches may be under way at once, and whose turn it is: the owner with the fewest launches under way
+ * first, among those the one that waited longest since its last turn. So a boot of 1,000 vassals of one tenant
+ * leaves a slot for the next tenant at every turn.
+ *
+ * INVARIANT: a name is waiting at most once and under way at most once.
+ */
+export class Throttle {
+  readonly #slots: number;
+  readonly #waiting = new Map<number, Map<VassalName, Waiting>>();
+  readonly #underWay = new Map<VassalName, number>();
+  readonly #load = new Map<number, number>();
+  readonly #lastTurn = new Map<number, number>();
+  #turn = 0;
+
+  constructor(slots: number) {
+    this.#slots = slots;
+  }
+
+  /** Ask for a turn; asking twice is asking once. */
+  ask(name: VassalName, owner: number): void {
+    if (this.#underWay.has(name)) return;
+    const mine = this.#waiting.get(owner) ?? new Map<VassalName, Waiting>();
+    if (!mine.has(name)) mine.set(name, { name, owner });
+    this.#waiting.set(owner, mine);
+  }
+
+  /** Whoever may start now; the caller must `done` each of them later. */
+  admit(): readonly VassalName[] {
+    const admitted: VassalName[] = [];
+    while (this.#underWay.size < this.#slots) {
+      const next = this.#next();
+      if (next === undefined) break;
+      this.#take(next);
+      admitted.push(next.name);
+    }
+    return admitted;
+  }
+
+  /** The launch of `name` ended, well or not, or it is no longer wanted. */
+  done(name: VassalName): void {
+    const owner = this.#underWay.get(name);
+    if (owner === undefined) {
+      for (const waiting of this.#waiting.keys()) this.#withdraw(name, waiting);
+      return;
+    }
+    this.#underWay.delete(name);
+    const load = (this.#load.get(owner) ?? 1) - 1;
+    if (load > 0) this.#load.set(owner, load);
+    else this.#load.delete(owner);
+    if (load <= 0 && !this.#waiting.has(owner)) this.#lastTurn.delete(owner);
+  }
+
+  isWaiting(name: VassalName): boolean {
+    return [...this.#waiting.values()].some((mine) => mine.has(name));
+  }
+
+  #next(): Waiting | undefined {
+    const owners = [...this.#waiting.keys()];
+    const rank = (owner: number) => [this.#load.get(owner) ?? 0, this.#lastTurn.get(owner) ?? -1] as const;
+    let best: number | undefined;
+    for (const owner of owners) {
+      if (best === undefined || isBefore(rank(owner), rank(best))) best = owner;
+    }
+    return best === undefined ? undefined : this.#waiting.get(best)?.values().next().value;
+  }
+
+  #take({ name, owner }: Waiting): void {
+    this.#withdraw(name, owner);
+    this.#underWay.set(name, owner);
+    this.#load.set(owner, (this.#load.get(owner) ?? 0) + 1);
+    this.#turn += 1;
+    this.#lastTurn.set(owner, this.#turn);
+  }
+
+  #withdraw(name: VassalName, owner: number): void {
+    const mine = this.#waiting.get(owner);
+    if (mine?.delete(name) === true && mine.size === 0) this.#waiting.delete(owner);
+  }
+}
+
+function isBefore(a: readonly [number, number], b: readonly [number, number]): boolean {
+  return a[0] !== b[0] ? a[0] < b[0] : a[1] < b[1];
+}

@@ -1,0 +1,137 @@
+import { assertNever } from '@emperor/common/assert';
+import type { KeeperFact } from '@emperor/vassal/keeper/facts';
+import type { KeeperListener } from '@emperor/vassal/keeper/keeper';
+import { decodeTag } from '../core/tag.ts';
+import type { Held } from '../held.ts';
+import { keeperLost } from './end.ts';
+import type { World } from './world.ts';
+
+type FactOf<T extends KeeperFact['type']> = Extract<KeeperFact, { type: T }>;
+
+/** What one vassal's keeper says becomes events, live and replayed alike. */
+export function listenTo(world: World, held: Held): KeeperListener {
+  return { onFact: (fact) => hear(world, held, fact), onGone: () => lost(world, held) };
+}
+
+/** A keeper that quit at our word was let go before (`held.keeper` is undefined then). */
+function lost(world: World, held: Held): void {
+  if (held.keeper === undefined) return;
+  world.log.error('keeper died', { vassal: held.name, keeperPid: held.keeper.pid });
+  keeperLost(world, held);
+}
+
+function hear(world: World, held: Held, fact: KeeperFact): void {
+  const { emperor } = world;
+  switch (fact.type) {
+    case 'launching':
+      held.generation = Math.max(held.generation, fact.generation);
+      remember(held, fact);
+      return emperor.apply(held, { type: 'start-sent', generation: fact.generation, fresh: false });
+    case 'launched':
+      return launched(world, held, fact);
+    case 'ready':
+      return emperor.apply(held, fact);
+    case 'notify':
+      return notified(world, held, fact);
+    case 'touched':
+      held.turns = { ...held.turns, reload: held.turns.reload + 1 };
+      return emperor.mark(held);
+    case 'fail':
+      emperor.apply(held, {
+        type: 'launch-failed',
+        generation: fact.generation,
+        failure: fact.failure,
+        jitter: world.random(),
+      });
+      return settled(world, held, fact.generation);
+    case 'exited':
+      return exited(world, held, fact);
+    case 'gone':
+      emperor.apply(held, { type: 'gone', generation: fact.generation, jitter: world.random() });
+      return settled(world, held, fact.generation);
+    case 'dropped':
+      held.droppedLines = fact.lines;
+      return;
+    case 'trouble':
+      held.trouble = `${fact.failure.stage}: ${fact.failure.what} (errno ${fact.failure.errno})`;
+      return;
+    case 'hello':
+    case 'ack':
+    case 'replayed':
+      return;
+    default:
+      return assertNever(fact);
+  }
+}
+
+function launched(world: World, held: Held, fact: FactOf<'launched'>): void {
+  const { generation, at, appPid, initPid, tag } = fact;
+  held.generation = Math.max(held.generation, generation);
+  remember(held, fact);
+  const carried = decodeTag(tag);
+  world.emperor.apply(held, {
+    type: 'launched',
+    generation,
+    at,
+    pids: { app: appPid, init: initPid },
+    readyAfterMs: carried?.readyAfterMs,
+    failures: carried?.failures ?? 0,
+  });
+}
+
+/** For a generation that another emperor started: what it was started with. */
+function remember(held: Held, fact: FactOf<'launched' | 'launching'>): void {
+  const tag = decodeTag(fact.tag);
+  if (held.attempt !== undefined || tag === undefined) return;
+  const applied = held.memory?.applied;
+  const { revision, stamp } = applied?.generation === fact.generation ? applied : tag;
+  const good = held.file?.good;
+  held.attempt = {
+    spec: good?.revision === revision ? good.spec : undefined,
+    revision,
+    ownerUid: tag.ownerUid,
+    stamp: held.memory === undefined ? (held.file?.stamp ?? stamp) : stamp,
+    turns: held.turns,
+  };
+}
+
+function notified(world: World, held: Held, { generation, key, value }: FactOf<'notify'>): void {
+  switch (key) {
+    case 'STATUS':
+      held.statusText = value;
+      return;
+    case 'WATCHDOG':
+      return world.emperor.apply(held, { type: 'heard', generation });
+    case 'EXTEND_TIMEOUT_USEC': {
+      const byMs = Number(value) / 1_000;
+      return Number.isFinite(byMs)
+        ? world.emperor.apply(held, { type: 'extend', generation, byMs })
+        : undefined;
+    }
+    case 'ERRNO':
+      held.statusText = `errno ${value}`;
+      return;
+    case 'STOPPING':
+    case 'RELOADING':
+    case 'WATCHDOG_USEC':
+      return;
+    default:
+      return assertNever(key);
+  }
+}
+
+function exited(world: World, held: Held, fact: FactOf<'exited'>): void {
+  const { generation, at, exit, counters } = fact;
+  held.lastEnded = { by: 'exit', exit, counters };
+  held.oomKills += counters['oom_kill'] ?? 0;
+  held.pidsMaxHits += counters['pids_max'] ?? 0;
+  world.emperor.apply(held, { type: 'exited', generation, at, exit, counters });
+}
+
+/** Seen and recorded: the keeper need not keep it for another emperor. */
+function settled(world: World, held: Held, generation: number): void {
+  const note = (error: unknown) =>
+    world.log.debug('forget not acknowledged', { vassal: held.name, generation, error: String(error) });
+  if (held.keeper === undefined) held.unforgotten.push(generation);
+  else held.keeper.send({ do: 'forget', generation }).catch(note);
+}

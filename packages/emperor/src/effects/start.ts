@@ -1,0 +1,70 @@
+import { describeError, EmperorError } from '@emperor/common/errors';
+import type { VassalSpec } from '@emperor/vassal/spec/spec';
+import { failuresOf } from '../core/state.ts';
+import { encodeTag } from '../core/tag.ts';
+import { type Held, seenOf } from '../held.ts';
+import { logLimits } from './log-limits.ts';
+import type { World } from './world.ts';
+
+/** Start the next generation: a keeper if there is none, then a jail in it. */
+export async function startVassal(world: World, held: Held, fresh: boolean): Promise<void> {
+  const good = held.file?.good;
+  if (good === undefined || held.file === undefined) return;
+  const generation = held.generation + 1;
+  held.generation = generation;
+  held.statusText = undefined;
+  if (!fresh) held.restarts += 1;
+  const before = held.attempt?.ownerUid ?? held.memory?.ownerUid;
+  const { spec, revision, ownerUid } = good;
+  held.attempt = { spec, revision, ownerUid, stamp: held.file.stamp, turns: held.turns };
+  world.emperor.apply(held, { type: 'start-sent', generation, fresh });
+  try {
+    if (before !== undefined && before !== ownerUid) await world.disinherit(held.name);
+    await launch(world, held, { spec, revision, generation });
+  } catch (error) {
+    if (!(error instanceof EmperorError))
+      world.log.error('start failed', { vassal: held.name, stack: stackOf(error) });
+    const hint = error instanceof EmperorError ? error.hint : undefined;
+    world.emperor.apply(held, {
+      type: 'prepare-failed',
+      message: describeError(error),
+      hint,
+      jitter: world.random(),
+    });
+  }
+}
+
+type What = { readonly spec: VassalSpec; readonly revision: string; readonly generation: number };
+
+async function launch(world: World, held: Held, { spec, revision, generation }: What): Promise<void> {
+  const [keeper, { blob }] = await Promise.all([keeperOf(world, held), world.prepare(spec, generation)]);
+  const tag = encodeTag({
+    revision,
+    stamp: held.attempt?.stamp ?? '',
+    ownerUid: spec.owner.uid,
+    failures: failuresOf(held.state),
+    readyAfterMs: readyAfterMs(spec),
+  });
+  // Both at once: the keeper answers in order, and one turn of the loop less is half a millisecond.
+  const limits = keeper.send({ do: 'log', limits: logLimits(spec.output) });
+  const launched = keeper.send({ do: 'launch', generation, tag, blob });
+  await Promise.all([limits, launched]);
+}
+
+async function keeperOf(world: World, held: Held): ReturnType<World['startKeeper']> {
+  if (seenOf(held).keeper === 'held' && held.keeper !== undefined) return held.keeper;
+  const keeper = await world.startKeeper(held.name, world.listen(held));
+  held.keeper = keeper;
+  return keeper;
+}
+
+/** What `launched` alone proves; undefined when the keeper will say `ready`. */
+function readyAfterMs(spec: VassalSpec): number | undefined {
+  const { ready } = spec.lifecycle;
+  if (ready.by === 'auto' || ready.by === 'spawn') return 0;
+  return ready.by === 'delay' ? ready.ms : undefined;
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined;
+}

@@ -1,0 +1,28 @@
+import type { Held } from '../held.ts';
+import { adjustVassal } from './adjust.ts';
+import { abandonKeeper, killVassal, reapOrphan, releaseKeeper, reloadBySignal, stopVassal } from './end.ts';
+import type { Executors } from './executors.ts';
+import { startVassal } from './start.ts';
+import type { World } from './world.ts';
+
+/** Every kind of step, done for real in `world`. */
+export function executorsIn(world: World): Executors {
+  return {
+    start: (held, { fresh }) => startVassal(world, held, fresh),
+    stop: (held, { cause }) => stopVassal(world, held, cause),
+    kill: (held, { cause }) => killVassal(world, held, cause),
+    abandon: (held) => abandonKeeper(world, held),
+    reload: (held) => reloadBySignal(world, held),
+    adjust: (held) => adjustVassal(world, held),
+    reap: (held) => reapOrphan(world, held),
+    release: (held) => releaseKeeper(held),
+    settle: async (held) => world.emperor.apply(held, { type: 'unwanted' }),
+    forget: (held) => forgetVassal(world, held),
+  };
+}
+
+async function forgetVassal(world: World, held: Held): Promise<void> {
+  world.store.forget(held.name);
+  world.emperor.drop(held);
+  world.log.info('vassal forgotten', { vassal: held.name });
+}

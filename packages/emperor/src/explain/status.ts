@@ -1,0 +1,119 @@
+import type { DiagnosticJson, ExitJson, VassalJson } from '@emperor/common/control/api';
+import type { Diagnostic } from '@emperor/common/diagnostic';
+import type { VassalSpec } from '@emperor/vassal/spec/spec';
+import type { Held } from '../held.ts';
+import type { Usage } from '../ports.ts';
+import { generationOf, type VassalState } from '../core/state.ts';
+
+/** What of the world outside one vassal its status needs. */
+export type StatusFacts = {
+  readonly now: number;
+  readonly wall: number;
+  readonly usage: Usage | undefined;
+  /** The private uid of this vassal, when it has one. */
+  readonly privateUid: number | undefined;
+  readonly ownerName: string;
+  /** Names it waits for. */
+  readonly waitsFor: readonly string[];
+  readonly lastEnd: string | undefined;
+};
+
+const NO_USAGE: Usage = { memoryBytes: undefined, cpuPercent: undefined, tasks: undefined };
+
+/** The stable JSON of one vassal, design §10. */
+export function statusOf(held: Held, facts: StatusFacts): VassalJson {
+  const { state, file } = held;
+  const spec = held.attempt?.spec ?? file?.good?.spec;
+  const pids = 'pids' in state ? state.pids : undefined;
+  const usage = facts.usage ?? NO_USAGE;
+  return {
+    name: held.name,
+    file: file?.path ?? null,
+    owner: facts.ownerName,
+    state: state.is,
+    ready: state.is === 'running',
+    since: isoTime(facts.wall - Math.max(facts.now - state.since, 0)),
+    pid: pids?.app ?? null,
+    keeperPid: held.keeper?.pid ?? null,
+    generation: generationOf(state) ?? null,
+    revision: held.attempt?.revision ?? file?.good?.revision ?? null,
+    ...identityOf(spec, facts.privateUid),
+    restarts: held.restarts,
+    lastExit: lastExit(held),
+    oomKills: held.oomKills,
+    daemons: [],
+    sockets: [],
+    namespaces: spec?.jail.namespaces ?? [],
+    memoryBytes: usage.memoryBytes ?? null,
+    cpuPercent: usage.cpuPercent ?? null,
+    tasks: usage.tasks ?? null,
+    note: noteOf(held, facts),
+    diagnostics: (file?.diagnostics ?? []).map(diagnosticJson),
+  };
+}
+
+function identityOf(
+  spec: VassalSpec | undefined,
+  privateUid: number | undefined,
+): Pick<VassalJson, 'user' | 'uid' | 'gid'> {
+  if (spec === undefined) return { user: null, uid: null, gid: null };
+  const { uid, gid, user } = spec.identity;
+  return {
+    user: user ?? null,
+    uid: (uid === 'auto' ? privateUid : uid) ?? null,
+    gid: (gid === 'auto' ? privateUid : gid) ?? null,
+  };
+}
+
+function lastExit(held: Held): ExitJson | null {
+  return held.lastEnded?.by === 'exit' ? held.lastEnded.exit : null;
+}
+
+/** The one thing to know beside the state. */
+function noteOf(held: Held, facts: StatusFacts): string | null {
+  const errors = held.file?.diagnostics.filter(({ severity }) => severity === 'error') ?? [];
+  const [first] = errors;
+  if (held.trouble !== undefined) return held.trouble;
+  if (held.file?.revoked === true) return 'not run: its owner may not run what the last good file said';
+  if (first !== undefined) return noteOfBroken(held, first, errors.length);
+  if (facts.waitsFor.length > 0 && held.state.is === 'stopped')
+    return `waits for ${facts.waitsFor.join(', ')}`;
+  return noteOfState(held, held.state, facts) ?? held.refused[0] ?? held.statusText ?? null;
+}
+
+function noteOfBroken(held: Held, first: Diagnostic, count: number): string {
+  const where = first.line === undefined ? '' : ` (line ${first.line})`;
+  const more = count > 1 ? `, and ${count - 1} more` : '';
+  const what = first.key === undefined ? first.message : `${first.key}: ${first.message}`;
+  const runs = generationOf(held.state) !== undefined ? 'last good revision runs; ' : '';
+  return `${runs}file has errors: ${what}${where}${more}`;
+}
+
+function noteOfState(held: Held, state: VassalState, facts: StatusFacts): string | undefined {
+  switch (state.is) {
+    case 'backing-off':
+      return `${facts.lastEnd ?? 'ended'}; next start in ${seconds(state.until - facts.now)}`;
+    case 'failed':
+      return `${facts.lastEnd ?? 'ended'}; gave up after ${state.failures} ends in a row`;
+    case 'stopped':
+      if (held.stopMark) return 'stopped by command';
+      return state.finished ? facts.lastEnd : undefined;
+    case 'stopping':
+      return state.killed && facts.now - state.since > 10_000 ? 'stuck: its jail does not end' : undefined;
+    case 'starting':
+    case 'running':
+      return undefined;
+  }
+}
+
+function seconds(ms: number): string {
+  return `${(Math.max(ms, 0) / 1_000).toFixed(1)} s`;
+}
+
+export function diagnosticJson({ severity, file, line, key, message, hint }: Diagnostic): DiagnosticJson {
+  return { severity, file, line: line ?? null, key: key ?? null, message, hint: hint ?? null };
+}
+
+export function isoTime(wallMs: number): string {
+  return new Date(wallMs).toISOString();
+}

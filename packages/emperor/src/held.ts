@@ -1,0 +1,104 @@
+import type { Cancel } from '@emperor/common/clock';
+import type { VassalName } from '@emperor/common/name';
+import type { Keeper } from '@emperor/vassal/keeper/keeper';
+import type { LifecycleSpec } from '@emperor/vassal/spec/spec';
+import { type Attempt, NO_TURNS, type Turns, type Wanted } from './core/desired.ts';
+import type { FileState } from './core/file-state.ts';
+import { History } from './core/history.ts';
+import type { Seen } from './core/plan.ts';
+import { type Ended, STOPPED, type VassalState } from './core/state.ts';
+import type { Memory } from './store/memory.ts';
+
+/** Everything the emperor holds about one vassal. Changed by the loop and its executors only. */
+export type Held = {
+  readonly name: VassalName;
+  file: FileState | undefined;
+  memory: Memory | undefined;
+  state: VassalState;
+  attempt: Attempt | undefined;
+  keeper: Keeper | undefined;
+  /** The keeper died, or an earlier one left a jail behind: clean up before anything else. */
+  lost: boolean;
+  turns: Turns;
+  /** `emperor stop`: holds until `start`, over restarts of the emperor. */
+  stopMark: boolean;
+  /** The number of the newest generation. */
+  generation: number;
+  /** A step is being executed. */
+  busy: boolean;
+  /** After a step that failed: not before then. */
+  holdUntil: number;
+  wake: Cancel | undefined;
+  readonly history: History;
+  restarts: number;
+  lastEnded: Ended | undefined;
+  oomKills: number;
+  pidsMaxHits: number;
+  droppedLines: number;
+  /** STATUS= of the app. */
+  statusText: string | undefined;
+  /** What the emperor itself has to say: a step that failed, a jail that does not end. */
+  trouble: string | undefined;
+  /** Ends that were heard before the keeper could be answered, while adopting. */
+  readonly unforgotten: number[];
+  /** What the kernel refused of the last live change, one line each. */
+  refused: readonly string[];
+  readonly waiters: Set<() => void>;
+};
+
+export function newHeld(name: VassalName, memory: Memory | undefined): Held {
+  return {
+    name,
+    file: undefined,
+    memory,
+    state: STOPPED,
+    attempt: undefined,
+    keeper: undefined,
+    lost: false,
+    turns: NO_TURNS,
+    stopMark: memory?.stopped ?? false,
+    generation: 0,
+    busy: false,
+    holdUntil: 0,
+    wake: undefined,
+    history: new History(),
+    restarts: 0,
+    lastEnded: undefined,
+    oomKills: 0,
+    pidsMaxHits: 0,
+    droppedLines: 0,
+    statusText: undefined,
+    trouble: undefined,
+    unforgotten: [],
+    refused: [],
+    waiters: new Set(),
+  };
+}
+
+export function seenOf(held: Held): Seen {
+  const keeper = held.lost ? 'lost' : held.keeper === undefined ? 'none' : 'held';
+  return { state: held.state, attempt: held.attempt, keeper };
+}
+
+/** What should be; undefined once the file is gone. `closing`: the emperor stops everything. */
+export function wantedOf(held: Held, closing: boolean): Wanted | undefined {
+  const { file } = held;
+  if (file === undefined) return undefined;
+  const spec = file.good?.spec;
+  const asked = held.turns.start + held.turns.restart > 0 || held.attempt !== undefined;
+  const autostart = spec?.app.autostart ?? true;
+  return {
+    spec,
+    revision: file.good?.revision,
+    ownerUid: file.ownerUid,
+    stamp: file.stamp,
+    revoked: file.revoked,
+    run: !closing && !held.stopMark && (autostart || asked),
+    turns: held.turns,
+  };
+}
+
+/** The lifecycle rules that apply to what runs, or else to what would. */
+export function ruleOf(held: Held, fallback: LifecycleSpec): LifecycleSpec {
+  return held.attempt?.spec?.lifecycle ?? held.file?.good?.spec.lifecycle ?? fallback;
+}

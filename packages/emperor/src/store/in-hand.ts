@@ -1,0 +1,64 @@
+import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+
+const CRASHES_ALLOWED = 1;
+
+/** Which vassal file is being decoded right now, written so that a crash leaves it behind. */
+export type InHand = {
+  /** Run `work` with `file` in hand. */
+  readonly with: <T>(file: string, work: () => T) => T;
+  /** Was this very text in hand at two crashes? Then it is not touched again until it changes. */
+  readonly isQuarantined: (file: string) => boolean;
+  readonly close: () => void;
+};
+
+/**
+ * A poison file must cost one vassal, not the emperor over and over. `DIRECTORY/in-hand` holds what is in hand (no
+ * fsync: it has to survive our crash, not the machine's), `DIRECTORY/crashes` how often what was found there.
+ * `file` should name text and place, e.g. `blog 9f2c…`.
+ */
+export function inHand(directory: string): InHand {
+  const path = join(directory, 'in-hand');
+  const crashes = readCrashes(join(directory, 'crashes'));
+  const left = readText(path);
+  if (left !== '') {
+    crashes.set(left, (crashes.get(left) ?? 0) + 1);
+    writeCrashes(join(directory, 'crashes'), crashes);
+  }
+  const fd = openSync(path, 'w', 0o600);
+  return {
+    with: (file, work) => {
+      writeSync(fd, file, 0);
+      try {
+        return work();
+      } finally {
+        ftruncateSync(fd, 0);
+      }
+    },
+    isQuarantined: (file) => (crashes.get(file) ?? 0) > CRASHES_ALLOWED,
+    close: () => closeSync(fd),
+  };
+}
+
+function readCrashes(path: string): Map<string, number> {
+  const lines = readText(path).split('\n');
+  const pairs = lines.map((line) => /^(\d+) (.+)$/.exec(line)).filter((match) => match !== null);
+  return new Map(pairs.map((match) => [match[2] ?? '', Number(match[1])]));
+}
+
+function writeCrashes(path: string, crashes: ReadonlyMap<string, number>): void {
+  const fd = openSync(path, 'w', 0o600);
+  try {
+    writeSync(fd, [...crashes].map(([file, count]) => `${count} ${file}\n`).join(''));
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

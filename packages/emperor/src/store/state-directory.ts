@@ -1,0 +1,81 @@
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Cancel, Clock } from '@emperor/common/clock';
+import { describeError, EmperorError } from '@emperor/common/errors';
+import { atomicWrite } from '@emperor/common/fs/atomic-write';
+import type { Log } from '@emperor/common/log/log';
+import type { Memory, MemoryStore } from './memory.ts';
+import { decodeMemory, encodeMemory } from './memory-json.ts';
+
+const SAVE_AFTER_MS = 500;
+const WRITES_AT_ONCE = 4;
+
+export type StateDirectoryParts = { readonly directory: string; readonly clock: Clock; readonly log: Log };
+
+/**
+ * Memories as files `DIRECTORY/vassals/NAME.json`. Background saves are gathered for half a second, so that a boot
+ * of 1,000 is not slowed by 1,000 writes; what a command promises (`saveNow`) is on disk before it is answered.
+ */
+export function stateDirectory({ directory, clock, log }: StateDirectoryParts): MemoryStore {
+  const vassals = join(directory, 'vassals');
+  mkdirSync(vassals, { recursive: true, mode: 0o700 });
+  const pending = new Map<string, Memory>();
+  let timer: Cancel | undefined;
+  let writing: Promise<void> = Promise.resolve();
+  const pathOf = (name: string) => join(vassals, `${name}.json`);
+
+  const drain = async () => {
+    for (;;) {
+      const [next] = pending;
+      if (next === undefined) return;
+      const [name, memory] = next;
+      pending.delete(name);
+      await atomicWrite(pathOf(name), encodeMemory(memory), { mode: 0o600, durable: false }).catch(
+        (error: unknown) => log.warn('state not saved', { vassal: name, error: describeError(error) }),
+      );
+    }
+  };
+  const flush = () => {
+    timer?.();
+    timer = undefined;
+    writing = writing.then(async () => {
+      await Promise.all(Array.from({ length: WRITES_AT_ONCE }, drain));
+    });
+    return writing;
+  };
+
+  return {
+    load: (name) => load(pathOf(name), log),
+    saveLater: (name, memory) => {
+      pending.set(name, memory);
+      timer ??= clock.after(SAVE_AFTER_MS, () => void flush());
+    },
+    saveNow: async (name, memory) => {
+      pending.delete(name);
+      const write = writing.then(() =>
+        atomicWrite(pathOf(name), encodeMemory(memory), { mode: 0o600, durable: true }),
+      );
+      writing = write.catch(() => undefined);
+      await write.catch((cause: unknown) => {
+        throw new EmperorError('state_unwritable', `cannot write ${pathOf(name)}`, { cause });
+      });
+    },
+    forget: (name) => {
+      pending.delete(name);
+      writing = writing.then(() => rmSync(pathOf(name), { force: true }));
+    },
+    flush,
+  };
+}
+
+function load(path: string, log: Log): Memory | undefined {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const memory = decodeMemory(text);
+  if (memory === undefined) log.warn('state file ignored: it is not one of ours', { path });
+  return memory;
+}

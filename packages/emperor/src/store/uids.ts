@@ -1,0 +1,212 @@
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { EmperorError, isErrno } from '@emperor/common/errors';
+import { atomicWrite } from '@emperor/common/fs/atomic-write';
+import { decodeLedger, encodeLedger, type Given } from './uids-json.ts';
+
+const BLOCK = 256;
+
+/** Private uids: one per (name, owner), stable for ever. */
+export type PrivateUids = {
+  /** The uid of this vassal, given now if it has none; durable on disk when the promise resolves. */
+  readonly uidOf: (name: string, ownerUid: number) => Promise<number>;
+  /** Already given, or undefined. */
+  readonly known: (name: string, ownerUid: number) => number | undefined;
+  /** The vassal is gone: its uid may be used again once the whole range has been. */
+  readonly free: (name: string) => void;
+};
+
+export type UidRange = { readonly from: number; readonly to: number };
+
+export type PrivateUidsParts = {
+  readonly stateDirectory: string;
+  /** One directory for the whole machine: which emperor owns which block of 256 uids. */
+  readonly claimsDirectory: string;
+  readonly range: UidRange;
+  readonly wall: () => number;
+};
+
+/**
+ * Who has which uid stands in STATE/uids.json; which blocks of the range are this emperor's, in the claims directory
+ * (a file per block, made exclusively), so that two emperors on one machine never give the same uid. A block whose
+ * emperor is gone with its state directory may be claimed again.
+ */
+export function privateUids(parts: PrivateUidsParts): PrivateUids {
+  return new Ledger(parts);
+}
+
+class Ledger implements PrivateUids {
+  readonly #parts: PrivateUidsParts;
+  readonly #path: string;
+  readonly #given = new Map<string, Given>();
+  readonly #used = new Set<number>();
+  readonly #blocks: number[];
+  #saved: Promise<void> = Promise.resolve();
+  #unsaved = false;
+
+  constructor(parts: PrivateUidsParts) {
+    this.#parts = parts;
+    this.#path = join(parts.stateDirectory, 'uids.json');
+    mkdirSync(parts.claimsDirectory, { recursive: true, mode: 0o755 });
+    this.#blocks = ownBlocks(parts);
+    for (const given of load(this.#path)) {
+      this.#given.set(keyOf(given.name, given.ownerUid), given);
+      this.#used.add(given.uid);
+    }
+  }
+
+  readonly known = (name: string, ownerUid: number): number | undefined =>
+    this.#given.get(keyOf(name, ownerUid))?.uid;
+
+  readonly uidOf = async (name: string, ownerUid: number): Promise<number> => {
+    const key = keyOf(name, ownerUid);
+    const known = this.#given.get(key);
+    if (known !== undefined && known.freedAt === undefined) return known.uid;
+    const uid = known?.uid ?? this.#next();
+    this.#given.set(key, { name, ownerUid, uid, freedAt: undefined });
+    this.#used.add(uid);
+    try {
+      await this.#save();
+    } catch (cause) {
+      if (known === undefined) this.#given.delete(key);
+      throw new EmperorError('state_unwritable', `cannot note the private uid of ${name} in ${this.#path}`, {
+        cause,
+      });
+    }
+    return uid;
+  };
+
+  readonly free = (name: string): void => {
+    for (const [key, given] of this.#given) {
+      if (given.name === name && given.freedAt === undefined)
+        this.#given.set(key, { ...given, freedAt: this.#parts.wall() });
+    }
+    void this.#save().catch(() => undefined);
+  };
+
+  #next(): number {
+    for (const block of this.#blocks) {
+      for (let uid = block; uid < block + BLOCK; uid += 1) if (!this.#used.has(uid)) return uid;
+    }
+    const block = claimBlock(this.#parts);
+    if (block !== undefined) {
+      this.#blocks.push(block);
+      return this.#next();
+    }
+    return this.#oldestFreed();
+  }
+
+  #oldestFreed(): number {
+    const freed = [...this.#given].filter(([, given]) => given.freedAt !== undefined);
+    const oldest = freed.toSorted(([, a], [, b]) => (a.freedAt ?? 0) - (b.freedAt ?? 0))[0];
+    const { from, to } = this.#parts.range;
+    if (oldest === undefined) {
+      throw new EmperorError('state_unwritable', `no private uid left in ${from}-${to}`, {
+        hint: 'widen uid-range in emperor.ini, or give vassals a uid of their own',
+      });
+    }
+    this.#given.delete(oldest[0]);
+    return oldest[1].uid;
+  }
+
+  /** One write serves everybody who asked before it began. */
+  #save(): Promise<void> {
+    if (this.#unsaved) return this.#saved;
+    this.#unsaved = true;
+    this.#saved = this.#saved
+      .catch(() => undefined)
+      .then(() => {
+        this.#unsaved = false;
+        return atomicWrite(this.#path, encodeLedger([...this.#given.values()]), {
+          mode: 0o600,
+          durable: true,
+        });
+      });
+    return this.#saved;
+  }
+}
+
+function keyOf(name: string, ownerUid: number): string {
+  return `${ownerUid} ${name}`;
+}
+
+function load(path: string): readonly Given[] {
+  try {
+    return decodeLedger(readFileSync(path, 'utf8'));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT')) return [];
+    throw new EmperorError('state_unwritable', `cannot read ${path}`, { cause: error });
+  }
+}
+
+function ownBlocks({ claimsDirectory, stateDirectory, range }: PrivateUidsParts): number[] {
+  const starts = readdirSync(claimsDirectory)
+    .map(Number)
+    .filter((start) => isInside(start, range));
+  return starts
+    .filter((start) => claimant(claimsDirectory, start) === stateDirectory)
+    .toSorted((a, b) => a - b);
+}
+
+function isInside(start: number, range: UidRange): boolean {
+  return Number.isInteger(start) && start >= range.from && start + BLOCK - 1 <= range.to;
+}
+
+function claimant(claimsDirectory: string, start: number): string | undefined {
+  try {
+    return readFileSync(join(claimsDirectory, String(start)), 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function claimBlock(parts: PrivateUidsParts): number | undefined {
+  const { claimsDirectory, range } = parts;
+  for (let start = range.from; isInside(start, range); start += BLOCK) {
+    if (tryClaim(parts, start)) return start;
+  }
+  for (let start = range.from; isInside(start, range); start += BLOCK) {
+    const holder = claimant(claimsDirectory, start);
+    if (
+      holder !== undefined &&
+      holder !== parts.stateDirectory &&
+      !existsSync(holder) &&
+      takeOver(parts, start)
+    )
+      return start;
+  }
+  return undefined;
+}
+
+function tryClaim({ claimsDirectory, stateDirectory }: PrivateUidsParts, start: number): boolean {
+  try {
+    writeFileSync(join(claimsDirectory, String(start)), `${stateDirectory}\n`, { flag: 'wx', mode: 0o644 });
+    return true;
+  } catch (error) {
+    if (isErrno(error, 'EEXIST')) return false;
+    throw new EmperorError('state_unwritable', `cannot claim private uids in ${claimsDirectory}`, {
+      cause: error,
+    });
+  }
+}
+
+/** rename(2) lets exactly one emperor move the dead claim away. */
+function takeOver(parts: PrivateUidsParts, start: number): boolean {
+  const path = join(parts.claimsDirectory, String(start));
+  const aside = `${path}.dead.${process.pid}`;
+  try {
+    renameSync(path, aside);
+    unlinkSync(aside);
+  } catch {
+    return false;
+  }
+  return tryClaim(parts, start);
+}

@@ -1,0 +1,58 @@
+import { decodeVassalName, type VassalName } from '@emperor/common/name';
+import type { LifecycleSpec, VassalSpec } from '@emperor/vassal/spec/spec';
+
+/** A legal name, for tests. */
+export function named(text: string): VassalName {
+  const name = decodeVassalName(text);
+  if (name === undefined) throw new Error(`not a vassal name: ${text}`);
+  return name;
+}
+
+/** The lifecycle of a vassal that sets nothing. */
+export const LIFECYCLE: LifecycleSpec = {
+  restart: 'always',
+  restartDelayMs: 100,
+  restartMaxDelayMs: 60_000,
+  restartMax: 0,
+  stableMs: 10_000,
+  stopSignal: 15,
+  stopTimeoutMs: 30_000,
+  killMode: 'mixed',
+  reload: 'auto',
+  reloadSignal: 1,
+  ready: { by: 'auto' },
+  readyTimeoutMs: 60_000,
+  watchdogMs: undefined,
+  startAfter: [],
+  touchReload: [],
+};
+
+/** A spec with one lifecycle and otherwise what an empty file gives. */
+export function specOf(name: string, lifecycle: Partial<LifecycleSpec> = {}, ownerUid = 0): VassalSpec {
+  return {
+    name: named(name),
+    file: `/etc/emperor/vassals/${name}.ini`,
+    owner: { uid: ownerUid, name: undefined, powers: ownerUid === 0 ? 'operator' : 'tenant' },
+    app: { command: ['true'], chdir: undefined, env: [], envFile: undefined, umask: 0o022, autostart: true },
+    identity: {
+      uid: 'auto',
+      gid: 'auto',
+      groups: [],
+      user: undefined,
+      home: undefined,
+      caps: [],
+      noNewPrivs: true,
+    },
+    jail: {
+      namespaces: ['mnt', 'pid', 'ipc', 'uts', 'cgroup'],
+      hostname: name,
+      privateTmp: true,
+      privateDev: true,
+      proc: 'private',
+      protectSystem: 'full',
+    },
+    limits: { memoryMaxBytes: undefined, cpuMaxPercent: undefined, pidsMax: 512, rlimits: [] },
+    lifecycle: { ...LIFECYCLE, ...lifecycle },
+    output: { logMaxBytes: 16_777_216, logKeep: 5, logRate: 0 },
+  };
+}
