@@ -39,14 +39,20 @@ export async function act(parts: ActionParts, request: ActRequest): Promise<Outc
 function requireRunnable(held: Held, action: Action): void {
   const isUp = generationOf(held.state) !== undefined || held.state.is === 'backing-off';
   if (action === 'reload' && !isUp) {
-    throw new EmperorError('vassal_not_running', `vassal ${held.name} is not running`, { hint: `emperor start ${held.name}` });
+    throw new EmperorError('vassal_not_running', `vassal ${held.name} is not running`, {
+      hint: `emperor start ${held.name}`,
+    });
   }
   if (held.file?.good !== undefined) return;
   const first = held.file?.diagnostics.find(({ severity }) => severity === 'error');
   const where = first?.line === undefined ? '' : ` (line ${first.line})`;
-  throw new EmperorError('config_invalid', `vassal ${held.name} has no valid file: ${first?.message ?? 'it is gone'}${where}`, {
-    hint: `emperor why ${held.name}`,
-  });
+  throw new EmperorError(
+    'config_invalid',
+    `vassal ${held.name} has no valid file: ${first?.message ?? 'it is gone'}${where}`,
+    {
+      hint: `emperor why ${held.name}`,
+    },
+  );
 }
 
 async function wish(parts: ActionParts, held: Held, action: Action): Promise<void> {
@@ -87,7 +93,8 @@ function watcher(parts: ActionParts, held: Held, action: Action): () => Verdict 
   };
   const isThere = () => parts.emperor.vassals.get(held.name) === held;
   if (action === 'stop') {
-    return () => (!isThere() || isAtRest(held) ? { ok: true, message: 'stopped', hint: undefined } : undefined);
+    return () =>
+      !isThere() || isAtRest(held) ? { ok: true, message: 'stopped', hint: undefined } : undefined;
   }
   const reached = () => {
     const tried = held.attempt?.turns;
@@ -106,7 +113,9 @@ function watcher(parts: ActionParts, held: Held, action: Action): () => Verdict 
       case 'failed':
         return failed();
       case 'stopped':
-        return held.state.finished ? { ok: true, message: parts.answers.explain(held).what, hint: undefined } : undefined;
+        return held.state.finished
+          ? { ok: true, message: parts.answers.explain(held).what, hint: undefined }
+          : undefined;
       case 'starting':
       case 'stopping':
         return undefined;
@@ -120,7 +129,9 @@ function isAtRest(held: Held): boolean {
 
 function describeRunning(held: Held): string {
   const { state } = held;
-  return state.is === 'running' ? `running (pid ${state.pids.app}, generation ${state.generation})` : state.is;
+  return state.is === 'running'
+    ? `running (pid ${state.pids.app}, generation ${state.generation})`
+    : state.is;
 }
 
 function brokenHint(held: Held): string | undefined {

@@ -1,12 +1,12 @@
-import type { StatusJson, VassalJson, WhyJson } from '@emperor/common/control/api';
-import { STATUS_FORMAT } from '@emperor/common/control/api';
 import { formatBytes } from '@emperor/common/bytes';
 import type { Clock } from '@emperor/common/clock';
+import type { StatusJson, VassalJson, WhyJson } from '@emperor/common/control/api';
+import { STATUS_FORMAT } from '@emperor/common/control/api';
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import type { VassalName } from '@emperor/common/name';
 import type { Ended } from './core/state.ts';
 import type { Emperor } from './emperor.ts';
-import { explainEnd, type Explained, type ExplainFailure } from './explain/ending.ts';
+import { type Explained, type ExplainFailure, explainEnd } from './explain/ending.ts';
 import { diagnosticJson, isoTime, statusOf } from './explain/status.ts';
 import { answerWhy, historyJson } from './explain/why.ts';
 import type { Held } from './held.ts';
@@ -103,7 +103,9 @@ function jsonOf(parts: AnswerParts, held: Held, usage: Usage | undefined): Vassa
     waitsFor: parts.emperor.waitsFor(held),
     lastEnd: last === undefined ? undefined : explainer(parts, held)(last).what,
   });
-  return cycle.length === 0 ? json : { ...json, diagnostics: [...json.diagnostics, ...cycle.map(diagnosticJson)] };
+  return cycle.length === 0
+    ? json
+    : { ...json, diagnostics: [...json.diagnostics, ...cycle.map(diagnosticJson)] };
 }
 
 function cycleDiagnostic(held: Held): Diagnostic {

@@ -87,7 +87,7 @@ export class Emperor {
     this.#marked.delete(held);
     this.#throttle.done(held.name);
     this.#vassals.delete(held.name);
-    for (const waiter of [...held.waiters]) waiter();
+    for (const waiter of held.waiters) waiter();
   }
 
   /** Stop everything, in reverse start-after order. */
@@ -190,7 +190,7 @@ export class Emperor {
     } catch (error) {
       this.#blame(held, error);
     }
-    for (const waiter of [...held.waiters]) waiter();
+    for (const waiter of held.waiters) waiter();
   }
 
   #tick(held: Held): void {

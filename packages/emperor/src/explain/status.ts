@@ -1,9 +1,9 @@
 import type { DiagnosticJson, ExitJson, VassalJson } from '@emperor/common/control/api';
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
+import { generationOf, type VassalState } from '../core/state.ts';
 import type { Held } from '../held.ts';
 import type { Usage } from '../ports.ts';
-import { generationOf, type VassalState } from '../core/state.ts';
 
 /** What of the world outside one vassal its status needs. */
 export type StatusFacts = {
@@ -18,25 +18,21 @@ export type StatusFacts = {
   readonly lastEnd: string | undefined;
 };
 
-const NO_USAGE: Usage = { memoryBytes: undefined, cpuPercent: undefined, tasks: undefined };
-
 /** The stable JSON of one vassal, design §10. */
 export function statusOf(held: Held, facts: StatusFacts): VassalJson {
   const { state, file } = held;
   const spec = held.attempt?.spec ?? file?.good?.spec;
-  const pids = 'pids' in state ? state.pids : undefined;
-  const usage = facts.usage ?? NO_USAGE;
   return {
     name: held.name,
-    file: file?.path ?? null,
+    file: orNull(file?.path),
     owner: facts.ownerName,
     state: state.is,
     ready: state.is === 'running',
     since: isoTime(facts.wall - Math.max(facts.now - state.since, 0)),
-    pid: pids?.app ?? null,
-    keeperPid: held.keeper?.pid ?? null,
-    generation: generationOf(state) ?? null,
-    revision: held.attempt?.revision ?? file?.good?.revision ?? null,
+    pid: orNull('pids' in state ? state.pids?.app : undefined),
+    keeperPid: orNull(held.keeper?.pid),
+    generation: orNull(generationOf(state)),
+    revision: orNull(held.attempt?.revision ?? file?.good?.revision),
     ...identityOf(spec, facts.privateUid),
     restarts: held.restarts,
     lastExit: lastExit(held),
@@ -44,12 +40,17 @@ export function statusOf(held: Held, facts: StatusFacts): VassalJson {
     daemons: [],
     sockets: [],
     namespaces: spec?.jail.namespaces ?? [],
-    memoryBytes: usage.memoryBytes ?? null,
-    cpuPercent: usage.cpuPercent ?? null,
-    tasks: usage.tasks ?? null,
+    memoryBytes: orNull(facts.usage?.memoryBytes),
+    cpuPercent: orNull(facts.usage?.cpuPercent),
+    tasks: orNull(facts.usage?.tasks),
     note: noteOf(held, facts),
     diagnostics: (file?.diagnostics ?? []).map(diagnosticJson),
   };
+}
+
+/** Absent is `null` in JSON and nowhere else. */
+function orNull<T>(value: T | undefined): T | null {
+  return value ?? null;
 }
 
 function identityOf(

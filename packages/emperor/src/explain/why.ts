@@ -1,9 +1,9 @@
 import { assertNever } from '@emperor/common/assert';
 import type { HistoryJson } from '@emperor/common/control/api';
-import type { Held } from '../held.ts';
-import type { Explained } from './ending.ts';
 import type { HistoryEntry } from '../core/history.ts';
 import type { Ended, StopCause } from '../core/state.ts';
+import type { Held } from '../held.ts';
+import type { Explained } from './ending.ts';
 import { isoTime } from './status.ts';
 
 export type WhyFacts = {

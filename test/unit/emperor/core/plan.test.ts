@@ -5,13 +5,33 @@ import { STOPPED, type VassalState } from '../../../../packages/emperor/src/core
 import { specOf } from '../../../support/spec-of.ts';
 
 const spec = specOf('blog');
-const wanted: Wanted = { spec, revision: 'a', ownerUid: 0, stamp: '1', revoked: false, run: true, turns: NO_TURNS };
+const wanted: Wanted = {
+  spec,
+  revision: 'a',
+  ownerUid: 0,
+  stamp: '1',
+  revoked: false,
+  run: true,
+  turns: NO_TURNS,
+};
 const attempt: Attempt = { spec, revision: 'a', ownerUid: 0, stamp: '1', turns: NO_TURNS };
 const pids = { app: 12, init: 11 };
-const running: VassalState = { is: 'running', since: 0, generation: 1, failures: 0, pids, heardAt: undefined };
+const running: VassalState = {
+  is: 'running',
+  since: 0,
+  generation: 1,
+  failures: 0,
+  pids,
+  heardAt: undefined,
+};
 const seen: Seen = { state: running, attempt, keeper: 'held' };
 
-function situation(change: { wanted?: Wanted | undefined; seen?: Partial<Seen>; startBlocked?: boolean; kind?: 'nothing' | 'live' | 'restart' }): Situation {
+function situation(change: {
+  wanted?: Wanted | undefined;
+  seen?: Partial<Seen>;
+  startBlocked?: boolean;
+  kind?: 'nothing' | 'live' | 'restart';
+}): Situation {
   const kind = change.kind ?? 'restart';
   return {
     wanted: 'wanted' in change ? change.wanted : wanted,
@@ -32,21 +52,31 @@ describe('a vassal that runs', () => {
   });
 
   test('is stopped for a new revision that needs a new jail', () => {
-    expect(nextStep(situation({ wanted: { ...wanted, revision: 'b' } }), 5)).toEqual({ do: 'stop', cause: 'restart' });
+    expect(nextStep(situation({ wanted: { ...wanted, revision: 'b' } }), 5)).toEqual({
+      do: 'stop',
+      cause: 'restart',
+    });
   });
 
   test('is adjusted for a revision that can be applied live', () => {
-    expect(nextStep(situation({ wanted: { ...wanted, revision: 'b' }, kind: 'live' }), 5)).toEqual({ do: 'adjust' });
+    expect(nextStep(situation({ wanted: { ...wanted, revision: 'b' }, kind: 'live' }), 5)).toEqual({
+      do: 'adjust',
+    });
   });
 
   test('is stopped for a touch', () => {
-    expect(nextStep(situation({ wanted: { ...wanted, stamp: '2' } }), 5)).toEqual({ do: 'stop', cause: 'restart' });
+    expect(nextStep(situation({ wanted: { ...wanted, stamp: '2' } }), 5)).toEqual({
+      do: 'stop',
+      cause: 'restart',
+    });
   });
 
   test('gets its reload signal for a touch when it reloads by signal', () => {
     const bySignal = specOf('blog', { reload: 'signal' });
 
-    expect(nextStep(situation({ wanted: { ...wanted, spec: bySignal, stamp: '2' } }), 5)).toEqual({ do: 'reload' });
+    expect(nextStep(situation({ wanted: { ...wanted, spec: bySignal, stamp: '2' } }), 5)).toEqual({
+      do: 'reload',
+    });
   });
 
   test('goes on when its file never was valid', () => {
@@ -56,23 +86,40 @@ describe('a vassal that runs', () => {
   });
 
   test('is killed at once when its owner lost the right', () => {
-    expect(nextStep(situation({ wanted: { ...wanted, revoked: true } }), 5)).toEqual({ do: 'kill', cause: 'rights' });
+    expect(nextStep(situation({ wanted: { ...wanted, revoked: true } }), 5)).toEqual({
+      do: 'kill',
+      cause: 'rights',
+    });
   });
 
   test('is killed at once when the file belongs to somebody else', () => {
-    expect(nextStep(situation({ wanted: { ...wanted, ownerUid: 1001 } }), 5)).toEqual({ do: 'kill', cause: 'rights' });
+    expect(nextStep(situation({ wanted: { ...wanted, ownerUid: 1001 } }), 5)).toEqual({
+      do: 'kill',
+      cause: 'rights',
+    });
   });
 
   test('is killed when its watchdog heard nothing for too long', () => {
     const watched: Attempt = { ...attempt, spec: specOf('blog', { watchdogMs: 1_000 }) };
 
     expect(nextStep(situation({ seen: { attempt: watched } }), 999)).toBeUndefined();
-    expect(nextStep(situation({ seen: { attempt: watched } }), 1_000)).toEqual({ do: 'kill', cause: 'watchdog' });
+    expect(nextStep(situation({ seen: { attempt: watched } }), 1_000)).toEqual({
+      do: 'kill',
+      cause: 'watchdog',
+    });
   });
 });
 
 describe('a vassal on its way up or down', () => {
-  const starting: VassalState = { is: 'starting', since: 0, generation: 1, failures: 0, readyBy: 50, readyAt: undefined, pids };
+  const starting: VassalState = {
+    is: 'starting',
+    since: 0,
+    generation: 1,
+    failures: 0,
+    readyBy: 50,
+    readyAt: undefined,
+    pids,
+  };
   const stopping: VassalState = {
     is: 'stopping',
     since: 0,
@@ -87,27 +134,44 @@ describe('a vassal on its way up or down', () => {
 
   test('is stopped when it is not ready in time', () => {
     expect(nextStep(situation({ seen: { state: starting } }), 49)).toBeUndefined();
-    expect(nextStep(situation({ seen: { state: starting } }), 50)).toEqual({ do: 'stop', cause: 'not-ready' });
+    expect(nextStep(situation({ seen: { state: starting } }), 50)).toEqual({
+      do: 'stop',
+      cause: 'not-ready',
+    });
   });
 
   test('is killed, not asked, before its app exists', () => {
     const building: VassalState = { ...starting, pids: undefined };
 
-    expect(nextStep(situation({ wanted: undefined, seen: { state: building } }), 5)).toEqual({ do: 'kill', cause: 'asked' });
+    expect(nextStep(situation({ wanted: undefined, seen: { state: building } }), 5)).toEqual({
+      do: 'kill',
+      cause: 'asked',
+    });
   });
 
   test('is killed when its stop time is over, and its keeper given up when that does not help', () => {
     expect(nextStep(situation({ seen: { state: stopping } }), 29)).toBeUndefined();
     expect(nextStep(situation({ seen: { state: stopping } }), 30)).toEqual({ do: 'kill', cause: 'asked' });
-    expect(nextStep(situation({ seen: { state: { ...stopping, killed: true } } }), 30)).toEqual({ do: 'abandon' });
+    expect(nextStep(situation({ seen: { state: { ...stopping, killed: true } } }), 30)).toEqual({
+      do: 'abandon',
+    });
   });
 });
 
 describe('a vassal at rest', () => {
-  const backingOff: VassalState = { is: 'backing-off', since: 0, until: 40, failures: 2, last: { by: 'lost' } };
+  const backingOff: VassalState = {
+    is: 'backing-off',
+    since: 0,
+    until: 40,
+    failures: 2,
+    last: { by: 'lost' },
+  };
 
   test('is started', () => {
-    expect(nextStep(situation({ seen: { state: STOPPED, attempt: undefined, keeper: 'none' } }), 5)).toEqual({ do: 'start', fresh: true });
+    expect(nextStep(situation({ seen: { state: STOPPED, attempt: undefined, keeper: 'none' } }), 5)).toEqual({
+      do: 'start',
+      fresh: true,
+    });
   });
 
   test('waits for what it starts after', () => {
@@ -117,7 +181,9 @@ describe('a vassal at rest', () => {
   test('is started again when its wait is over, or at once after an edit', () => {
     expect(nextStep(situation({ seen: { state: backingOff } }), 39)).toBeUndefined();
     expect(nextStep(situation({ seen: { state: backingOff } }), 40)).toEqual({ do: 'start', fresh: false });
-    expect(nextStep(situation({ seen: { state: backingOff }, wanted: { ...wanted, revision: 'b' } }), 5)).toEqual({ do: 'start', fresh: true });
+    expect(
+      nextStep(situation({ seen: { state: backingOff }, wanted: { ...wanted, revision: 'b' } }), 5),
+    ).toEqual({ do: 'start', fresh: true });
   });
 
   test('stays down after it finished, until somebody asks', () => {
@@ -125,20 +191,33 @@ describe('a vassal at rest', () => {
     const asked = { ...wanted, turns: { ...NO_TURNS, start: 1 } };
 
     expect(nextStep(situation({ seen: { state: finished, keeper: 'none' } }), 5)).toBeUndefined();
-    expect(nextStep(situation({ seen: { state: finished }, wanted: asked }), 5)).toEqual({ do: 'start', fresh: true });
+    expect(nextStep(situation({ seen: { state: finished }, wanted: asked }), 5)).toEqual({
+      do: 'start',
+      fresh: true,
+    });
   });
 
   test('lets its keeper go when it is not to run, then is forgotten when its file is gone', () => {
-    expect(nextStep(situation({ seen: { state: STOPPED }, wanted: { ...wanted, run: false } }), 5)).toEqual({ do: 'release' });
-    expect(nextStep(situation({ seen: { state: STOPPED }, wanted: undefined }), 5)).toEqual({ do: 'release' });
-    expect(nextStep(situation({ seen: { state: STOPPED, keeper: 'none' }, wanted: undefined }), 5)).toEqual({ do: 'forget' });
+    expect(nextStep(situation({ seen: { state: STOPPED }, wanted: { ...wanted, run: false } }), 5)).toEqual({
+      do: 'release',
+    });
+    expect(nextStep(situation({ seen: { state: STOPPED }, wanted: undefined }), 5)).toEqual({
+      do: 'release',
+    });
+    expect(nextStep(situation({ seen: { state: STOPPED, keeper: 'none' }, wanted: undefined }), 5)).toEqual({
+      do: 'forget',
+    });
   });
 
   test('is cleaned up before anything else when its keeper died', () => {
-    expect(nextStep(situation({ seen: { state: STOPPED, keeper: 'lost' }, wanted: undefined }), 5)).toEqual({ do: 'reap' });
+    expect(nextStep(situation({ seen: { state: STOPPED, keeper: 'lost' }, wanted: undefined }), 5)).toEqual({
+      do: 'reap',
+    });
   });
 
   test('does not inherit a keeper from another owner', () => {
-    expect(nextStep(situation({ seen: { state: STOPPED }, wanted: { ...wanted, ownerUid: 7 } }), 5)).toEqual({ do: 'release' });
+    expect(nextStep(situation({ seen: { state: STOPPED }, wanted: { ...wanted, ownerUid: 7 } }), 5)).toEqual({
+      do: 'release',
+    });
   });
 });

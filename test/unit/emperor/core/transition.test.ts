@@ -48,7 +48,10 @@ describe('coming up', () => {
     const waiting = after([{ type: 'start-sent', generation: 1, fresh: true }, launchedReady(1, 2_000)]);
 
     expect(transition(waiting, { type: 'tick' }, LIFECYCLE, 2_099).is).toBe('starting');
-    expect(transition(waiting, { type: 'tick' }, LIFECYCLE, 2_100)).toMatchObject({ is: 'running', since: 2_100 });
+    expect(transition(waiting, { type: 'tick' }, LIFECYCLE, 2_100)).toMatchObject({
+      is: 'running',
+      since: 2_100,
+    });
   });
 
   test('readiness of another generation means nothing', () => {
@@ -73,14 +76,23 @@ describe('coming up', () => {
 
 describe('ending', () => {
   test('an exit waits for `gone` before anything else', () => {
-    expect(after([...started, exited(1, 200)])).toMatchObject({ is: 'stopping', cause: 'exit', killed: true });
+    expect(after([...started, exited(1, 200)])).toMatchObject({
+      is: 'stopping',
+      cause: 'exit',
+      killed: true,
+    });
   });
 
   test('the first quick exit is replaced at once, the next ones wait longer and longer', () => {
     let state: VassalState = STOPPED;
     const waits: number[] = [];
     for (let generation = 1; generation <= 5; generation += 1) {
-      for (const event of [{ type: 'start-sent', generation, fresh: false } as const, launched(generation), exited(generation, 200), gone(generation)]) {
+      for (const event of [
+        { type: 'start-sent', generation, fresh: false } as const,
+        launched(generation),
+        exited(generation, 200),
+        gone(generation),
+      ]) {
         state = transition(state, event, LIFECYCLE, 200);
       }
       if (state.is === 'backing-off') waits.push(state.until - 200);
@@ -90,19 +102,37 @@ describe('ending', () => {
   });
 
   test('being up for the stable time forgives', () => {
-    const tired: VassalState = { is: 'running', since: 0, generation: 9, failures: 6, pids, heardAt: undefined };
+    const tired: VassalState = {
+      is: 'running',
+      since: 0,
+      generation: 9,
+      failures: 6,
+      pids,
+      heardAt: undefined,
+    };
     const end = transition(tired, exited(9, 10_000), LIFECYCLE, 10_000);
 
-    expect(transition(end, gone(9), LIFECYCLE, 10_000)).toMatchObject({ is: 'backing-off', failures: 1, until: 10_000 });
+    expect(transition(end, gone(9), LIFECYCLE, 10_000)).toMatchObject({
+      is: 'backing-off',
+      failures: 1,
+      until: 10_000,
+    });
   });
 
   test('restart-max gives up', () => {
     const rule = { ...LIFECYCLE, restartMax: 1 };
     const once = after([...started, exited(1, 200), gone(1)], rule);
-    const twice = [{ type: 'start-sent', generation: 2, fresh: false } as const, launched(2), exited(2, 300), gone(2)];
+    const twice = [
+      { type: 'start-sent', generation: 2, fresh: false } as const,
+      launched(2),
+      exited(2, 300),
+      gone(2),
+    ];
 
     expect(once.is).toBe('backing-off');
-    expect(twice.reduce((state, event) => transition(state, event as VassalEvent, rule, 300), once)).toMatchObject({
+    expect(
+      twice.reduce((state, event) => transition(state, event as VassalEvent, rule, 300), once),
+    ).toMatchObject({
       is: 'failed',
       last: { by: 'exit' },
     });
@@ -119,7 +149,12 @@ describe('ending', () => {
   });
 
   test('a stop that was asked for ends in stopped whatever the exit', () => {
-    const events: VassalEvent[] = [...started, { type: 'stop-sent', cause: 'asked' }, exited(1, 200), gone(1)];
+    const events: VassalEvent[] = [
+      ...started,
+      { type: 'stop-sent', cause: 'asked' },
+      exited(1, 200),
+      gone(1),
+    ];
 
     expect(after(events)).toMatchObject({ is: 'stopped', finished: false });
   });
@@ -133,7 +168,10 @@ describe('ending', () => {
       gone(1),
     ];
 
-    expect(after(events, { ...LIFECYCLE, restart: 'on-failure' })).toMatchObject({ is: 'backing-off', failures: 1 });
+    expect(after(events, { ...LIFECYCLE, restart: 'on-failure' })).toMatchObject({
+      is: 'backing-off',
+      failures: 1,
+    });
   });
 
   test('a launch that fails waits like any quick end', () => {
