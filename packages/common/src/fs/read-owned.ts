@@ -38,29 +38,8 @@ export type ReadOwned = OwnedFile | RefusedFileRead;
 
 export type ReadOwnedOptions = { readonly maxBytes: number };
 
-/** A directory that is held open; close `fd`. */
-export type OpenedDirectory =
-  | {
-      readonly ok: true;
-      readonly fd: number;
-      readonly uid: number;
-      readonly gid: number;
-      readonly mode: number;
-      readonly dev: bigint;
-      readonly ino: bigint;
-    }
-  | {
-      readonly ok: false;
-      readonly reason: 'missing' | 'link' | 'not-directory' | 'unreadable';
-      readonly errno: string;
-    };
-
 /** Never through a link, never waiting for a FIFO's writer, never a controlling terminal; Node adds O_CLOEXEC. */
 const READ_FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK | constants.O_NOCTTY;
-/** Linux's O_PATH, which Node does not name: enough to stat and to walk on from, with no right to read needed. */
-const O_PATH = 0o10000000;
-const DIRECTORY_FLAGS = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
-
 const WRITABLE_BY_OTHERS = 0o022;
 const PERMISSION_BITS = 0o7777;
 
@@ -112,20 +91,6 @@ export async function readOwned(path: string, { maxBytes }: ReadOwnedOptions): P
   } finally {
     await handle?.close();
   }
-}
-
-/** Hold the directory at `path` open, its last component not a link, to walk on from with `pathIn`. */
-export function openDirectoryNoFollow(path: string): OpenedDirectory {
-  let fd: number;
-  try {
-    fd = openSync(path, DIRECTORY_FLAGS);
-  } catch (error) {
-    const errno = errnoOf(error);
-    const reason = errno === 'ENOTDIR' ? 'not-directory' : reasonOf(errno);
-    return { ok: false, reason: reason === 'not-regular' ? 'unreadable' : reason, errno };
-  }
-  const { uid, gid, mode, dev, ino } = fstatSync(fd, { bigint: true });
-  return { ok: true, fd, uid: Number(uid), gid: Number(gid), mode: Number(mode) & PERMISSION_BITS, dev, ino };
 }
 
 /** The path of the entry `name` in the directory held open as `directoryFd`, whatever happens to the directory's name. */

@@ -11,7 +11,6 @@ const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'pro
 const COMMENT = /^[;#]/;
 const SECTION = /^\[([A-Za-z0-9][A-Za-z0-9_.:@ -]{0,127})\]$/;
 const KEY = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
-const BLANKS_AROUND = /^[ \t]+|[ \t]+$/g;
 
 const SECTION_HINT = 'a section is written [name], alone on its line';
 const ENTRY_HINT =
@@ -120,8 +119,17 @@ function jsonOf(value: string): string {
   return JSON.stringify(value).replaceAll('\u2028', '\\u2028').replaceAll('\u2029', '\\u2029');
 }
 
+/** By hand: a regular expression for the end of a text looks at every blank in its middle again and again. */
 function withoutBlanks(text: string): string {
-  return (text.endsWith('\r') ? text.slice(0, -1) : text).replaceAll(BLANKS_AROUND, '');
+  let start = 0;
+  let end = text.endsWith('\r') ? text.length - 1 : text.length;
+  while (start < end && isBlank(text.charAt(start))) start += 1;
+  while (end > start && isBlank(text.charAt(end - 1))) end -= 1;
+  return text.slice(start, end);
+}
+
+function isBlank(character: string): boolean {
+  return character === ' ' || character === '\t';
 }
 
 function lineOfNul(text: string): number {

@@ -80,6 +80,12 @@ function escapeCell(text: string): string {
   return escapeProse(text).replaceAll('|', '\\|');
 }
 
+/** Text between backticks shows as it is. */
 function escapeProse(text: string): string {
+  const parts = text.split('`');
+  return parts.map((part, index) => (index % 2 === 0 ? escapeMarks(part) : part)).join('`');
+}
+
+function escapeMarks(text: string): string {
   return text.replaceAll('<', '&lt;').replaceAll('*', '\\*').replaceAll('_', '\\_');
 }

@@ -1,11 +1,16 @@
-/** Longer words are no typing mistakes; the bound also keeps the cost of a hostile file small. */
-const LONGEST_WORD = 64;
+/** Longer words are no typing mistakes; this and the next bound keep the cost of a hostile file small. */
+const LONGEST_WORD = 40;
+/** Names after these are not looked at. */
+const MOST_KNOWN = 500;
 
 /** The known name that `word` most likely meant; undefined when none is near (about one mistake in three letters). */
 export function nearestName(word: string, known: Iterable<string>): string | undefined {
   if (word.length > LONGEST_WORD) return undefined;
   let best: { readonly name: string; readonly distance: number } | undefined;
+  let looked = 0;
   for (const name of known) {
+    looked += 1;
+    if (looked > MOST_KNOWN) break;
     const bound = Math.min(3, Math.floor(Math.max(word.length, name.length) / 3), (best?.distance ?? 4) - 1);
     if (Math.abs(word.length - name.length) > bound) continue;
     const distance = damerau(word.toLowerCase(), name.toLowerCase());

@@ -113,7 +113,9 @@ class Expansion {
     );
   }
 
+  /** With that many problems nothing is started from the file, and the rest of it costs no more. */
   #defineExpanded(file: string, entry: IniEntry): readonly KeyedValue[] {
+    if (this.#diagnostics.length >= MOST_DIAGNOSTICS) return [];
     const accepted = this.#accept(file, entry, this.#placeholders.expand(entry.value));
     for (const { key, raw } of accepted) this.#placeholders.define(key, raw.value);
     return accepted;

@@ -15,6 +15,9 @@ const LONGEST_VALUE = 64 * 1024;
 /** All values of one file together, so that a chain of variables cannot fill the memory. */
 const MOST_CHARACTERS = 512 * 1024;
 
+/** A search for the nearest name costs something; a file with more mistakes gets no more guesses. */
+const MOST_GUESSES = 8;
+
 const PLACEHOLDER = /%%\(|%\(([^()]*)(\)?)/g;
 
 type Refused = Extract<Expanded, { readonly ok: false }>;
@@ -29,6 +32,7 @@ export class Placeholders {
   readonly #options: ReadonlySet<string>;
   readonly #keys = new Map<string, string>();
   #left = MOST_CHARACTERS;
+  #guesses = 0;
 
   /** `options`: names that could be set earlier, for a better hint. */
   constructor(builtIns: BuiltInValues, options: Iterable<string>) {
@@ -88,7 +92,8 @@ export class Placeholders {
   }
 
   #unknown(name: string, known: readonly string[]): Expanded {
-    const nearest = nearestName(name, known);
+    this.#guesses += 1;
+    const nearest = this.#guesses > MOST_GUESSES ? undefined : nearestName(name, known);
     return refuse(
       isShowable(name) ? `unknown placeholder %(${name})` : 'unknown placeholder',
       nearest === undefined ? 'write %%( for a literal %(' : `did you mean %(${nearest})?`,

@@ -1,3 +1,4 @@
+import { systemClock } from '@emperor/common/clock';
 import type { IniFile } from '@emperor/common/ini/ini-file';
 import { parseIni } from '@emperor/common/ini/parse';
 import { expect, test } from 'vitest';
@@ -143,4 +144,18 @@ test('a file of nonsense makes a bounded number of diagnostics, the last one cou
 
 test('an empty text has no sections and no problem of syntax', () => {
   expect(parseIni('', 'x.ini')).toEqual({ sections: [], diagnostics: [] });
+});
+
+test.each([
+  ' \t'.repeat(32_000),
+  '%('.repeat(32_000),
+  '='.repeat(64_000),
+  '['.repeat(64_000),
+  '\\'.repeat(64_000),
+])('a line made to be slow is not (%#)', (filling) => {
+  const began = systemClock.now();
+
+  parseIni(`[s]\nk = a${filling}b\n${filling}c\n[${filling}]\n`, 'x.ini');
+
+  expect(systemClock.now() - began).toBeLessThan(200);
 });

@@ -11,7 +11,7 @@ const table = {
     who: 'tenant',
     onChange: 'reload',
     group: 'app',
-    help: 'A variable, NAME=VALUE | more.',
+    help: 'A variable_, `NAME_X=<value>` | more.',
   }),
   'memory-max': option({
     kind: optional(size()),
@@ -58,6 +58,7 @@ test('the reference page has each group once, its options in the order of the ta
   expect(page).toContain('| default | mnt,pid |');
   expect(page).toContain('| default | unset |');
   expect(page).toContain('| since | 0.2 |');
+  expect(page).toContain('A variable\\_, `NAME_X=<value>` | more.');
   expect(page.endsWith('\n')).toBe(true);
 });
 

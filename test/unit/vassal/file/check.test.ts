@@ -1,3 +1,4 @@
+import { systemClock } from '@emperor/common/clock';
 import { renderDiagnostic } from '@emperor/common/diagnostic';
 import { parseIni } from '@emperor/common/ini/parse';
 import { decodeVassalName } from '@emperor/common/name';
@@ -176,4 +177,16 @@ test('a hostile file is bounded in diagnostics and in memory', () => {
   expect(
     read(Array.from({ length: 5_000 }, (_, index) => `[s${index}]`).join('\n')).diagnostics,
   ).toHaveLength(51);
+});
+
+test('a file made to be slow is not', () => {
+  const near = 'a'.repeat(35);
+  const vars = Array.from({ length: 700 }, (_, index) => `${near}${index} = 1`).join('\n');
+  const uses = Array.from({ length: 700 }, (_, index) => `k${index} = %(${near}-${index})`).join('\n');
+  const began = systemClock.now();
+
+  const source = read(`[vars]\n${vars}\n[vassal]\n${uses}\n`);
+
+  expect(source.diagnostics).toHaveLength(50);
+  expect(systemClock.now() - began).toBeLessThan(1_000);
 });
