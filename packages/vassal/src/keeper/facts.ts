@@ -1,7 +1,9 @@
 import type { Stage } from './stages.ts';
 
 /** How a run of the app ended. Signals by name (`SIGSEGV`). */
-export type Exit = { readonly by: 'code'; readonly code: number } | { readonly by: 'signal'; readonly signal: string };
+export type Exit =
+  | { readonly by: 'code'; readonly code: number }
+  | { readonly by: 'signal'; readonly signal: string };
 
 /** A launch that failed: where, errno and object. No tenant code has run. */
 export type LaunchFailure = { readonly stage: Stage; readonly errno: number; readonly what: string };
@@ -12,7 +14,13 @@ export type LaunchFailure = { readonly stage: Stage; readonly errno: number; rea
  * Contract: docs/reference/keeper-protocol.md.
  */
 export type KeeperFact =
-  | { readonly type: 'hello'; readonly version: number; readonly pid: number; readonly startTicks: number; readonly name: string }
+  | {
+      readonly type: 'hello';
+      readonly version: number;
+      readonly pid: number;
+      readonly startTicks: number;
+      readonly name: string;
+    }
   | { readonly type: 'launching'; readonly generation: number; readonly at: number; readonly tag: string }
   | {
       readonly type: 'launched';
@@ -37,10 +45,22 @@ export type KeeperFact =
   | { readonly type: 'gone'; readonly generation: number }
   | { readonly type: 'dropped'; readonly lines: number; readonly bytes: number }
   | { readonly type: 'trouble'; readonly failure: LaunchFailure }
-  | { readonly type: 'ack'; readonly command: KeeperCommandName; readonly generation: number; readonly errno: number }
+  | {
+      readonly type: 'ack';
+      readonly command: KeeperCommandName;
+      readonly generation: number;
+      readonly errno: number;
+    }
   | { readonly type: 'replayed' };
 
-export type NotifyKey = 'STOPPING' | 'RELOADING' | 'STATUS' | 'ERRNO' | 'WATCHDOG' | 'WATCHDOG_USEC' | 'EXTEND_TIMEOUT_USEC';
+export type NotifyKey =
+  | 'STOPPING'
+  | 'RELOADING'
+  | 'STATUS'
+  | 'ERRNO'
+  | 'WATCHDOG'
+  | 'WATCHDOG_USEC'
+  | 'EXTEND_TIMEOUT_USEC';
 
 export type KeeperCommandName = 'launch' | 'signal' | 'signal-all' | 'kill' | 'forget' | 'log' | 'quit';
 

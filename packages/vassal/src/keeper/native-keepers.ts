@@ -1,0 +1,92 @@
+import { randomBytes } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
+import { EmperorError } from '@emperor/common/errors';
+import { type Attached, attachKeeper } from './attach.ts';
+import type { AdoptResult, Keeper, KeeperListener, KeeperStart, Keepers } from './keeper.ts';
+import { Spawner, type SpawnerOptions } from './spawner.ts';
+
+/** Keeper sockets have short names: a path of a unix socket has 107 bytes. */
+const ID_BYTES = 6;
+const ID = /^[0-9a-f]{12}$/;
+const MOST_ATTACHING = 256;
+
+/** Keepers as processes of the native program. `keepersDir` is root's, 0700, and exists. */
+export function nativeKeepers(options: SpawnerOptions): Keepers {
+  return new NativeKeepers(options);
+}
+
+class NativeKeepers implements Keepers {
+  readonly #options: SpawnerOptions;
+  readonly #spawner: Spawner;
+  readonly #attached: Keeper[] = [];
+
+  constructor(options: SpawnerOptions) {
+    this.#options = options;
+    this.#spawner = new Spawner(options);
+  }
+
+  start = async (start: KeeperStart, listener: KeeperListener): Promise<Keeper> => {
+    const id = randomBytes(ID_BYTES).toString('hex');
+    await this.#spawner.spawnKeeper(id, start);
+    const attached = await this.#attach(id, () => listener);
+    if (attached.is === 'attached') return attached.keeper;
+    throw new EmperorError(
+      'keeper_failed',
+      `the new keeper of ${start.name} is no use: ${explain(attached)}`,
+    );
+  };
+
+  adopt = async (listen: (name: string) => KeeperListener): Promise<AdoptResult> => {
+    const ids = (await readdir(this.#options.keepersDir)).filter((entry) => ID.test(entry));
+    const results: Found[] = [];
+    const next = ids.values();
+    const worker = async (): Promise<void> => {
+      for (const id of next)
+        results.push({ path: this.#pathOf(id), attached: await this.#attach(id, listen) });
+    };
+    await Promise.all(Array.from({ length: Math.min(MOST_ATTACHING, ids.length) }, worker));
+    return sortOut(results);
+  };
+
+  close = async (): Promise<void> => {
+    for (const keeper of this.#attached.splice(0)) keeper.detach();
+    await this.#spawner.close();
+  };
+
+  async #attach(id: string, listen: (name: string) => KeeperListener): Promise<Attached> {
+    const { clock, log } = this.#options;
+    const attached = await attachKeeper({ path: this.#pathOf(id), clock, log, listen });
+    if (attached.is === 'attached') this.#attached.push(attached.keeper);
+    return attached;
+  }
+
+  #pathOf(id: string): string {
+    return `${this.#options.keepersDir}/${id}`;
+  }
+}
+
+type Found = { readonly path: string; readonly attached: Attached };
+
+function sortOut(results: readonly Found[]): AdoptResult {
+  const of = results.map(({ path, attached }) => ({ path, ...attached }));
+  return {
+    keepers: of.flatMap((found) => (found.is === 'attached' ? [found.keeper] : [])),
+    foreign: of.flatMap((found) =>
+      found.is === 'foreign' ? [{ path: found.path, version: found.version, name: found.name }] : [],
+    ),
+    unreachable: of.flatMap((found) =>
+      found.is === 'unreachable' ? [{ path: found.path, reason: found.reason }] : [],
+    ),
+  };
+}
+
+function explain(attached: Exclude<Attached, { is: 'attached' }>): string {
+  switch (attached.is) {
+    case 'foreign':
+      return `it speaks version ${attached.version} of the protocol`;
+    case 'dead':
+      return 'it died at once';
+    case 'unreachable':
+      return attached.reason;
+  }
+}
