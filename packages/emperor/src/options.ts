@@ -2,8 +2,10 @@ import { integer, oneOf, optional, parsed, path, text } from '@emperor/common/op
 import { type Kind, option, type Values } from '@emperor/common/options/option';
 
 /** The private uids that `uid = auto` is served from, both ends included. */
-export type UidRange = { readonly first: number; readonly last: number };
+export type UidRange = { readonly from: number; readonly to: number };
 
+/** Emperors on one machine share the range in blocks of this size. */
+const FEWEST_UIDS = 256;
 /** Below are people and system accounts; 65534 is nobody, and the last values of uid_t have meanings of their own. */
 const LOWEST_PRIVATE_UID = 65_536;
 const HIGHEST_PRIVATE_UID = 4_294_967_293;
@@ -11,21 +13,23 @@ const HIGHEST_PRIVATE_UID = 4_294_967_293;
 const uidRange: Kind<UidRange> = parsed(
   text,
   (value) => {
-    const [, first = '', last = ''] = /^(\d{1,10})-(\d{1,10})$/.exec(value) ?? [];
-    const range = { first: Number(first), last: Number(last) };
+    const [, from = '', to = ''] = /^(\d{1,10})-(\d{1,10})$/.exec(value) ?? [];
+    const range = { from: Number(from), to: Number(to) };
     const isLegal =
-      range.first >= LOWEST_PRIVATE_UID && range.first <= range.last && range.last <= HIGHEST_PRIVATE_UID;
-    if (last !== '' && isLegal) return { ok: true, value: range };
+      range.from >= LOWEST_PRIVATE_UID &&
+      range.to <= HIGHEST_PRIVATE_UID &&
+      range.to - range.from + 1 >= FEWEST_UIDS;
+    if (to !== '' && isLegal) return { ok: true, value: range };
     return {
       ok: false,
-      message: `expected FIRST-LAST within ${LOWEST_PRIVATE_UID}-${HIGHEST_PRIVATE_UID}, such as 400000-465535`,
+      message: `expected FIRST-LAST, at least ${FEWEST_UIDS} uids from ${LOWEST_PRIVATE_UID} up, such as 400000-465535`,
     };
   },
   {
     name: 'uid range',
     hint: 'uid range such as 400000-465535',
     schema: { type: 'string', pattern: '^[0-9]+-[0-9]+$' },
-    format: ({ first, last }) => [`${first}-${last}`],
+    format: ({ from, to }) => [`${from}-${to}`],
   },
 );
 
@@ -61,7 +65,7 @@ export const emperorOptions = {
   'uid-range': option({
     ...row,
     kind: uidRange,
-    default: { first: 400_000, last: 465_535 },
+    default: { from: 400_000, to: 465_535 },
     help: 'Where the private uids of `uid = auto` come from.',
   }),
   'uid-claims': option({
