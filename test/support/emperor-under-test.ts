@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { randomInt } from 'node:crypto';
 import {
   chmodSync,
@@ -72,6 +72,7 @@ export class EmperorUnderTest {
   readonly #settings: EmperorSettings;
   #running: Running | undefined;
   #before: Snapshot | undefined;
+  readonly #mounted: string[] = [];
 
   constructor(settings: EmperorSettings = {}) {
     if (process.getuid?.() !== 0) throw new Error('system tests need root: npm test says what it skips');
@@ -135,13 +136,14 @@ export class EmperorUnderTest {
     this.#before ??= takeSnapshot(this.scope, running.pid);
   }
 
-  /** Only start the process: for an emperor that is expected to refuse. */
-  launch(more: readonly string[] = []): Running {
+  /** Only start the process, under `wrapper` if given: for an emperor that is expected to end by itself. */
+  launch(wrapper: readonly string[] = []): Running {
     const said = openSync(join(this.base, 'emperor.log'), 'a');
-    // A descriptor without close-on-exec, a secret and a group: nothing of them may reach an app.
+    // A descriptor without close-on-exec and a secret: nothing of them may reach an app.
     const canary = openSync(join(this.base, 'emperor.ini'), 'r');
     const script = `${this.cgroup.joinScript}; exec "$0" "$@"`;
-    const child = spawn('/bin/sh', ['-c', script, COMMAND, 'run', ...this.flags(), ...more], {
+    const [program = COMMAND, ...words] = [...wrapper, COMMAND, 'run', ...this.flags()];
+    const child = spawn('/bin/sh', ['-c', script, program, ...words], {
       stdio: ['ignore', said, said, canary],
       env: { ...process.env, EMPEROR_TEST_SECRET: 'hunter2', ...this.#settings.env },
     });
@@ -190,6 +192,12 @@ export class EmperorUnderTest {
   /** Everything that this test's emperors printed; the last 60 lines. */
   said(): string {
     return (peek(join(this.base, 'emperor.log')) ?? '').split('\n').slice(-60).join('\n');
+  }
+
+  /** Put a small file system of its own under `dir`; before the first start. */
+  mountTmpfs(dir: string, options: string): void {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'emtest', dir]);
+    this.#mounted.push(dir);
   }
 
   // --- vassal files
@@ -376,6 +384,7 @@ export class EmperorUnderTest {
       await pauseMs(20);
     }
     this.cgroup.remove();
+    for (const dir of this.#mounted) execFileSync('umount', ['-l', dir]);
     if (process.env['EMPEROR_TEST_KEEP'] !== undefined) return;
     rmSync(this.base, { recursive: true, force: true });
   }

@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -330,6 +331,8 @@ static void facts(char **attempts)
     number("sid", getsid(0));
     number("pgid", getpgid(0));
     number("tty", open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY) < 0 ? 0 : 1);
+    /* landlock_create_ruleset(NULL, 0, LANDLOCK_CREATE_RULESET_VERSION): from 6 on it can scope */
+    number("landlock", syscall(444, NULL, 0, 1));
     for (; *attempts; attempts++)
         attempt(*attempts);
     say("facts end");
