@@ -7,7 +7,7 @@ import { runCommand } from '../support/run-command.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const GROUP = { name: 'staff', gid: 50 };
-const emperor = sharedEmperor({ config: `control-group = ${GROUP.name}` });
+const emperor = sharedEmperor({ config: `group = ${GROUP.name}` });
 
 test('the control socket belongs to root and the control group and to nobody else', () => {
   const { mode, uid, gid } = statSync(emperor.socket);
