@@ -27,19 +27,73 @@ async function refusal(name: string) {
 }
 
 test.each([
-  ['an unknown key', ['colour = blue'], 3, 'colour', /unknown/],
-  ['a key that is nearly right', ['memory_maxx = 1M'], 3, 'memory-maxx', /unknown/],
-  ['a repeated key that is no list', ['umask = 022', 'umask = 027'], 4, 'umask', /repeat|twice|once|already/],
-  ['a bad size', ['memory-max = 12 parsecs'], 3, 'memory-max', /512M/],
-  ['a bad duration', ['stop-timeout = soon'], 3, 'stop-timeout', /10s|duration/],
-  ['an unknown user', ['uid = no-such-user-here'], 3, 'uid', /no-such-user-here|user/],
-  ['an unknown capability', ['cap = fly_to_moon'], 3, 'cap', /fly_to_moon|capabilit/],
-  ['an unknown namespace', ['unshare = mnt,moon'], 3, 'unshare', /moon|namespace/],
-  ['an option of an absent namespace', ['unshare = none', 'hostname = blog'], 4, 'hostname', /uts/],
-  ['an unknown signal', ['stop-signal = SIGNOPE'], 3, 'stop-signal', /signal/],
-  ['a relative chdir', ['chdir = here'], 3, 'chdir', /absolute/],
-  ['an unknown placeholder', ['chdir = /srv/%(colour)'], 3, 'chdir', /colour|placeholder/],
-])('%s is refused with its line and key', async (_what, lines, line, key, message) => {
+  { what: 'an unknown key', lines: ['colour = blue'], line: 3, key: 'colour', message: /unknown/ },
+  {
+    what: 'a key that is nearly right',
+    lines: ['memory_maxx = 1M'],
+    line: 3,
+    key: 'memory-maxx',
+    message: /unknown/,
+  },
+  {
+    what: 'a repeated key that is no list',
+    lines: ['umask = 022', 'umask = 027'],
+    line: 4,
+    key: 'umask',
+    message: /repeat|twice|once|already/,
+  },
+  { what: 'a bad size', lines: ['memory-max = 12 parsecs'], line: 3, key: 'memory-max', message: /512M/ },
+  {
+    what: 'a bad duration',
+    lines: ['stop-timeout = soon'],
+    line: 3,
+    key: 'stop-timeout',
+    message: /10s|duration/,
+  },
+  {
+    what: 'an unknown user',
+    lines: ['uid = no-such-user-here'],
+    line: 3,
+    key: 'uid',
+    message: /no-such-user-here|user/,
+  },
+  {
+    what: 'an unknown capability',
+    lines: ['cap = fly_to_moon'],
+    line: 3,
+    key: 'cap',
+    message: /fly_to_moon|capabilit/,
+  },
+  {
+    what: 'an unknown namespace',
+    lines: ['unshare = mnt,moon'],
+    line: 3,
+    key: 'unshare',
+    message: /moon|namespace/,
+  },
+  {
+    what: 'an option of an absent namespace',
+    lines: ['unshare = none', 'hostname = blog'],
+    line: 4,
+    key: 'hostname',
+    message: /uts/,
+  },
+  {
+    what: 'an unknown signal',
+    lines: ['stop-signal = SIGNOPE'],
+    line: 3,
+    key: 'stop-signal',
+    message: /signal/,
+  },
+  { what: 'a relative chdir', lines: ['chdir = here'], line: 3, key: 'chdir', message: /absolute/ },
+  {
+    what: 'an unknown placeholder',
+    lines: ['chdir = /srv/%(colour)'],
+    line: 3,
+    key: 'chdir',
+    message: /colour|placeholder/,
+  },
+])('$what is refused with its line and key', async ({ lines, line, key, message }) => {
   emperor.write('blog.ini', emperor.probeFile('pause', ...lines));
 
   const diagnostic = await refusal('blog');

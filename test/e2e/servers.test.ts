@@ -100,9 +100,9 @@ test('nginx in front over TCP loses no request while the emperor is killed and c
   const app = await emperor.running('app');
 
   const replies: number[] = [];
-  let loading = true;
+  const enough = new AbortController();
   const load = (async () => {
-    while (loading) {
+    while (!enough.signal.aborted) {
       const reply = await httpGet(front);
       replies.push(reply?.status ?? 0);
     }
@@ -112,7 +112,7 @@ test('nginx in front over TCP loses no request while the emperor is killed and c
   await pauseMs(300);
   await emperor.start();
   await emperor.running('nginx');
-  loading = false;
+  enough.abort();
   await load;
 
   expect(replies.length).toBeGreaterThan(50);

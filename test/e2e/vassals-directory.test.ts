@@ -14,7 +14,7 @@ afterEach(() => {
 
 /** Wait until status says that the source of vassal files is in trouble. */
 async function sourceError() {
-  return await waitUntil('a source error in status', async () => {
+  return waitUntil('a source error in status', async () => {
     const { diagnostics } = (await emperor.status()).emperor;
     return diagnostics.length > 0 ? diagnostics : undefined;
   });

@@ -35,9 +35,9 @@ test('a file that is emptied and stays empty stops nothing', async () => {
 test('a file that changes all the time starves neither itself nor a neighbour', async () => {
   emperor.write('calm.ini', emperor.probeFile('pause'));
   const calm = await emperor.running('calm');
-  let busy = true;
+  const enough = new AbortController();
   const writing = (async () => {
-    for (let i = 0; busy; i++) {
+    for (let i = 0; !enough.signal.aborted; i++) {
       emperor.write('busy.ini', emperor.probeFile(`say 0 version-${i}`));
       await pauseMs(10);
     }
@@ -47,7 +47,7 @@ test('a file that changes all the time starves neither itself nor a neighbour', 
   emperor.touch('calm.ini');
   await emperor.running('calm', calm.pid);
 
-  busy = false;
+  enough.abort();
   await writing;
   emperor.write('busy.ini', emperor.probeFile('say 0 at-last'));
   await emperor.printed('busy', 'at-last');

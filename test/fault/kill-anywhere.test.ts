@@ -17,7 +17,9 @@ function partsOf(name: string): {
   app: number | undefined;
 } {
   const all = emperor.cgroup.pids().flatMap((pid) => processFacts(pid) ?? []);
-  const keeper = all.find(({ cmdline }) => /keeper$/.test(cmdline[0] ?? '') && cmdline[1] === name)?.pid;
+  const keeper = all.find(
+    ({ cmdline }) => cmdline[0]?.endsWith('keeper') === true && cmdline[1] === name,
+  )?.pid;
   const init = all.find(({ ppid }) => keeper !== undefined && ppid === keeper)?.pid;
   const app = all.find(({ ppid }) => init !== undefined && ppid === init)?.pid;
   return { keeper, init, app };

@@ -31,7 +31,7 @@ async function twoVassals(...lines: readonly string[]) {
   emperor.write('frozen.ini', emperor.probeFile('pause', 'stop-timeout = 1s', ...lines));
   emperor.write('other.ini', emperor.probeFile('pause'));
   await emperor.running('other');
-  return await emperor.running('frozen');
+  return emperor.running('frozen');
 }
 
 test('a frozen app disturbs nobody and is killed when it has to stop', async () => {

@@ -8,7 +8,6 @@ import {
   mkdirSync,
   mkdtempSync,
   openSync,
-  readFileSync,
   renameSync,
   rmSync,
   utimesSync,
@@ -259,7 +258,7 @@ export class EmperorUnderTest {
     patienceMs = PATIENCE_MS,
   ): Promise<VassalJson> {
     let last: VassalJson | undefined;
-    return await waitUntil(
+    return waitUntil(
       async () => `vassal ${name}; it is\n${JSON.stringify(last)}\n${await this.#story(name)}`,
       async () => {
         last = await this.vassal(name);
@@ -317,7 +316,7 @@ export class EmperorUnderTest {
 
   /** Wait until the app has printed a line that contains `text`, `times` times. */
   async printed(name: string, text: string, times = 1): Promise<readonly string[]> {
-    return await waitUntil(
+    return waitUntil(
       async () =>
         `${name} to print ${text}; the log is\n${this.rawLog(name).join('\n')}\n${await this.#story(name)}`,
       () => {
@@ -346,7 +345,7 @@ export class EmperorUnderTest {
     );
     for (const name of peekDir(this.logDir))
       rmSync(join(this.logDir, name), { recursive: true, force: true });
-    return await this.#leaks(this.pid);
+    return this.#leaks(this.pid);
   }
 
   /** Stop the emperor, end whatever it left, take the directories away; returns what was left behind. */
@@ -433,9 +432,4 @@ export function endProcess(pid: number): void {
   } catch {
     // Gone already.
   }
-}
-
-/** Parsed JSON of a file. */
-export function readJson(path: string): unknown {
-  return JSON.parse(readFileSync(path, 'utf8'));
 }
