@@ -83,3 +83,40 @@ test('another owner of the same name inherits no log and no private uid', async 
   expect(shown.stdout).not.toContain('roots-secret');
   expect(after.uid).not.toBe(before.uid);
 });
+
+test('a limit that the operator forces at SIGHUP narrows the running jail at once', async () => {
+  emperor.write('blog.ini', emperor.probeFile('pause', 'pids-max = 100'));
+  const before = await emperor.running('blog');
+
+  emperor.configure('\n[force]\npids-max = 30');
+  emperor.signal('SIGHUP');
+
+  const after = await emperor.waitFor(
+    'blog',
+    (seen) => seen.revision !== before.revision && seen.state === 'running',
+  );
+  expect(after.pid).toBe(before.pid);
+  process.kill(before.pid, 'SIGKILL');
+  emperor.write('blog.ini', emperor.probeFile('forks 500', 'pids-max = 100'));
+  const made = Number(/forked (\d+) EAGAIN/.exec((await emperor.printed('blog', 'forked')).join('\n'))?.[1]);
+  expect(made).toBeLessThanOrEqual(30);
+
+  emperor.configure('');
+  emperor.signal('SIGHUP');
+});
+
+test('[defaults] of the operator count where the file says nothing', async () => {
+  emperor.configure('\n[defaults]\nhostname = by-default\nenv = FROM=defaults');
+  emperor.signal('SIGHUP');
+  emperor.write('blog.ini', emperor.probeFile('facts'));
+  emperor.write('shop.ini', emperor.probeFile('facts', 'hostname = by-file'));
+
+  const blog = (await emperor.printed('blog', 'facts end')).join('\n');
+  const shop = (await emperor.printed('shop', 'facts end')).join('\n');
+
+  expect(blog).toContain('"fact":"hostname","key":"","value":"by-default"');
+  expect(blog).toContain('"key":"FROM","value":"defaults"');
+  expect(shop).toContain('"fact":"hostname","key":"","value":"by-file"');
+  emperor.configure('');
+  emperor.signal('SIGHUP');
+});

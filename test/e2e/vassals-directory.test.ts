@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { afterEach, expect, test } from 'vitest';
 import { sharedEmperor } from '../support/emperor-under-test.ts';
 import { peek } from '../support/processes.ts';
@@ -126,4 +126,21 @@ test('when most files vanish at once the emperor looks twice before it believes 
     async () => ((await pids()).length === 0 ? true : undefined),
     25_000,
   );
+});
+
+test('a watcher whose queue overflowed loses no change', async () => {
+  const [one = 0] = await twoRunning();
+  const limit = Number(peek('/proc/sys/fs/inotify/max_queued_events'));
+  emperor.signal('SIGSTOP');
+  for (let i = 0; i < limit / 2 + 100; i++) {
+    writeFileSync(emperor.path('.noise'), '');
+    rmSync(emperor.path('.noise'));
+  }
+  emperor.write('three.ini', emperor.probeFile('pause'));
+  emperor.remove('two.ini');
+  emperor.signal('SIGCONT');
+
+  await emperor.running('three');
+  await emperor.forgotten('two');
+  expect((await emperor.running('one')).pid).toBe(one);
 });

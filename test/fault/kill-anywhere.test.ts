@@ -17,9 +17,7 @@ function partsOf(name: string): {
   app: number | undefined;
 } {
   const all = emperor.cgroup.pids().flatMap((pid) => processFacts(pid) ?? []);
-  const keeper = all.find(
-    ({ cmdline }) => cmdline[0]?.endsWith('keeper') === true && cmdline[1] === name,
-  )?.pid;
+  const keeper = all.find(({ cmdline }) => cmdline.join(' ').endsWith(`keeper ${name}`))?.pid;
   const init = all.find(({ ppid }) => keeper !== undefined && ppid === keeper)?.pid;
   const app = all.find(({ ppid }) => init !== undefined && ppid === init)?.pid;
   return { keeper, init, app };

@@ -1,7 +1,7 @@
 import { lstatSync } from 'node:fs';
 import { join } from 'node:path';
 import type { OwnCgroup } from './own-cgroup.ts';
-import { allPids, peek, peekDir, peekLink, processFacts, statusLine } from './processes.ts';
+import { allPids, isSpawner, peek, peekDir, peekLink, processFacts, statusLine } from './processes.ts';
 
 /** Where a leak of one emperor under test could show. */
 export type LeakScope = {
@@ -80,8 +80,8 @@ function leftProcesses(scope: LeakScope, emperorPid: number | undefined): readon
   return ownProcesses(scope).flatMap((pid) => {
     const facts = processFacts(pid);
     if (facts === undefined) return [];
-    const isSpawner = facts.ppid === emperorPid && facts.cmdline.includes('spawner') && facts.state !== 'Z';
-    if (pid === emperorPid || isSpawner) return [];
+    const isOurSpawner = facts.ppid === emperorPid && isSpawner(facts) && facts.state !== 'Z';
+    if (pid === emperorPid || isOurSpawner) return [];
     return [
       `process ${pid} (${facts.comm}, state ${facts.state}, parent ${facts.ppid}): ${facts.cmdline.join(' ')}`,
     ];

@@ -77,3 +77,8 @@ export function descendants(root: number): readonly number[] {
   }
   return found.slice(1);
 }
+
+/** Is this the process that makes keepers? */
+export function isSpawner(facts: ProcessFacts): boolean {
+  return facts.comm === 'keeper' && /\bspawner\b/.test(facts.cmdline.join(' '));
+}
