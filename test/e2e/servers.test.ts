@@ -18,9 +18,9 @@ function appFile(name: string, text: string): string {
 }
 
 function gunicornFile(port: number, ...lines: readonly string[]): string {
-  appFile('site.py', FLASK_APP);
+  appFile('flask_site.py', FLASK_APP);
   return vassalFile(
-    `gunicorn --bind 127.0.0.1:${port} --workers 2 --worker-tmp-dir /dev/shm site:app`,
+    `gunicorn --bind 127.0.0.1:${port} --workers 2 --worker-tmp-dir /dev/shm flask_site:app`,
     `chdir = ${emperor.appDir}`,
     `ready = tcp:127.0.0.1:${port}`,
     ...lines,
