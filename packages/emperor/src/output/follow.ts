@@ -154,15 +154,20 @@ export async function* followFrom(
     // Watching begins before reading, so that nothing falls between.
     const change = changeIn(directory, clock, signal);
     try {
-      for (let lines = await position.next(); lines.length > 0; lines = await position.next()) {
-        yield* lines;
-        if (signal.aborted) return;
-      }
+      yield* linesNow(position, signal);
       await change.happened;
     } finally {
       change.end();
     }
     await new Promise<void>((resolve) => clock.after(SHORTEST_WAIT_MS, resolve));
+  }
+}
+
+async function* linesNow(position: LogPosition, signal: AbortSignal): AsyncIterable<string> {
+  while (!signal.aborted) {
+    const lines = await position.next();
+    if (lines.length === 0) return;
+    yield* lines;
   }
 }
 

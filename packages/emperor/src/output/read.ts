@@ -22,18 +22,18 @@ export function logReader({
 
 async function tail(directory: string, count: number): Promise<readonly string[]> {
   const position = new LogPosition(directory);
-  const tail: string[] = [];
+  const last: string[] = [];
   try {
     await position.toLast(count);
-    while (tail.length < count) {
+    while (last.length < count) {
       const lines = await position.next();
       if (lines.length === 0) break;
-      tail.push(...lines.slice(0, count - tail.length));
+      last.push(...lines.slice(0, count - last.length));
     }
   } finally {
     await position.close();
   }
-  return tail.map(neutralise);
+  return last.map(neutralise);
 }
 
 async function* follow(

@@ -42,8 +42,8 @@ function write(text: string, file = 'current'): void {
 
 /** As the keeper does it: from the oldest on, then a new `current`. */
 function rotate(): void {
-  const numbers = readdirSync(directory).map((file) => Number(file.split('.')[1] ?? 0));
-  for (const number of numbers.toSorted((a, b) => b - a)) {
+  const rotated = readdirSync(directory).map((file) => Number(file.split('.')[1] ?? 0));
+  for (const number of rotated.toSorted((a, b) => b - a)) {
     renameSync(
       join(directory, number === 0 ? 'current' : `current.${number}`),
       join(directory, `current.${number + 1}`),
