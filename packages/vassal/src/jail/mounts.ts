@@ -1,0 +1,187 @@
+import { posix } from 'node:path';
+import type { HostPaths } from '../spec/host-facts.ts';
+import type { VassalSpec } from '../spec/spec.ts';
+import type { Directive, DirectiveWord } from './directive.ts';
+import { accountDirectives, workingDirectoryOf } from './environment.ts';
+import type { JailRun } from './run.ts';
+
+const SYSTEM_DIRECTORIES: readonly string[] = [
+  '/usr',
+  '/boot',
+  '/efi',
+  '/etc',
+  '/bin',
+  '/sbin',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+];
+const HOMES: readonly string[] = ['/home', '/root'];
+
+/** What the container engines mask and write-protect in /proc and /sys. */
+const MASKED_PROC: readonly string[] = [
+  '/proc/acpi',
+  '/proc/asound',
+  '/proc/interrupts',
+  '/proc/kcore',
+  '/proc/keys',
+  '/proc/kmsg',
+  '/proc/latency_stats',
+  '/proc/sched_debug',
+  '/proc/scsi',
+  '/proc/timer_list',
+  '/proc/timer_stats',
+];
+const READONLY_PROC: readonly string[] = [
+  '/proc/bus',
+  '/proc/fs',
+  '/proc/irq',
+  '/proc/sys',
+  '/proc/sysrq-trigger',
+];
+const MASKED_SYS: readonly string[] = ['/sys/firmware', '/sys/devices/virtual/powercap'];
+
+/** 2: processes of other users are not even names. */
+const HIDEPID = '2';
+
+const MIB = 1024 ** 2;
+const MOST_TMP_BYTES = 512 * MIB;
+const MOST_TMP_INODES = 131_072;
+const BYTES_PER_INODE = 4_096;
+
+/** The mount words of a jail, in the order in which they apply; none without a mount namespace. */
+export function mountDirectives(spec: VassalSpec, paths: HostPaths, run: JailRun): readonly Directive[] {
+  if (!spec.jail.namespaces.includes('mnt')) return [];
+  return [
+    directive('scratch', run.scratchDir),
+    ...privateThings(spec),
+    ...protectSystem(spec, paths),
+    ...hideHomes(spec, paths),
+    ...hiddenOf(spec, run.hide).hidden.map((path) => directive('hide', path)),
+    ...accountDirectives(spec, run, paths),
+    ...(spec.jail.privateDev ? [directive('dev')] : []),
+    ...(spec.jail.privateTmp ? [directive('tmp')] : []),
+    directive('run'),
+    ...(paths.resolvConf === undefined ? [] : [directive('bind', paths.resolvConf, paths.resolvConf, 'r')]),
+    ...kernelViews(spec, run),
+  ];
+}
+
+/** Which of the emperor's directories are hidden, and which cannot be since the vassal's own files lie there. */
+export function hiddenOf(
+  spec: VassalSpec,
+  hide: readonly string[],
+): { readonly hidden: readonly string[]; readonly visible: readonly string[] } {
+  const covered = coveredDirectories(spec);
+  const own = ownPaths(spec);
+  const asked = [...new Set(hide.map(plain))].filter((path) => !covered.some((dir) => isBelow(path, dir)));
+  const visible = asked.filter((path) => own.some((used) => isBelow(used, path)));
+  return { hidden: asked.filter((path) => !visible.includes(path)), visible };
+}
+
+/** What the operator should know about this jail: host paths that the vassal uses and the jail covers, and the like. */
+export function jailNotes(spec: VassalSpec, hide: readonly string[]): readonly string[] {
+  if (!spec.jail.namespaces.includes('mnt')) return [];
+  const visible = hiddenOf(spec, hide).visible.map(
+    (path) => `${path} is not hidden from the app: its own files lie below`,
+  );
+  const covered = coveredDirectories(spec);
+  const lost = [...new Set([spec.app.chdir, spec.app.command[0]])].flatMap((path) => {
+    const cover =
+      path?.startsWith('/') === true
+        ? covered.find((dir) => plain(path) !== dir && isBelow(path, dir))
+        : undefined;
+    return cover === undefined
+      ? []
+      : [`the jail has a ${cover} of its own: ${path} of the host is not in it`];
+  });
+  return [...visible, ...lost];
+}
+
+/** `path` without double, trailing or dot parts, as the keeper wants it. */
+export function plain(path: string): string {
+  const normal = posix.normalize(path);
+  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
+}
+
+function directive(word: DirectiveWord, ...args: readonly string[]): Directive {
+  return { word, args };
+}
+
+function privateThings({ jail, limits }: VassalSpec): readonly Directive[] {
+  // What the tmpfs holds is charged to the vassal: half of its memory, so that /tmp alone cannot kill it.
+  const bytes = Math.min(MOST_TMP_BYTES, Math.floor((limits.memoryMaxBytes ?? 2 * MOST_TMP_BYTES) / 2));
+  const inodes = Math.min(MOST_TMP_INODES, Math.ceil(bytes / BYTES_PER_INODE));
+  return [
+    ...(jail.privateTmp ? [directive('private-tmp', String(bytes), String(inodes))] : []),
+    ...(jail.privateDev ? [directive('private-dev')] : []),
+  ];
+}
+
+function protectSystem({ jail }: VassalSpec, { directories }: HostPaths): readonly Directive[] {
+  switch (jail.protectSystem) {
+    case 'full':
+      return SYSTEM_DIRECTORIES.filter((path) => directories.has(path)).map((path) =>
+        directive('readonly', path),
+      );
+    case 'strict':
+      return [directive('readonly', '/')];
+    case 'no':
+      return [];
+  }
+}
+
+/** Homes but the own one and the working directory; a home that is all of /home cannot be told from the others. */
+function hideHomes(spec: VassalSpec, { directories }: HostPaths): readonly Directive[] {
+  const own = [spec.identity.home, workingDirectoryOf(spec)].flatMap((path) =>
+    path === undefined ? [] : [plain(path)],
+  );
+  const homes = HOMES.filter((home) => directories.has(home) && !own.includes(home));
+  const kept = outermost(own.filter((path) => homes.some((home) => isBelow(path, home))));
+  return [...kept.map((path) => directive('keep', path)), ...homes.map((home) => directive('hide', home))];
+}
+
+/** /proc and /sys as the app may see them. */
+function kernelViews({ jail }: VassalSpec, { cgroups }: JailRun): readonly Directive[] {
+  const proc = [
+    directive('proc', HIDEPID),
+    ...MASKED_PROC.map((path) => directive('mask', path)),
+    ...READONLY_PROC.map((path) => directive('readonly', path)),
+  ];
+  const ownGroup = jail.namespaces.includes('cgroup') && cgroups.v2 !== undefined;
+  return [
+    ...(jail.proc === 'private' ? proc : []),
+    directive('sysfs'),
+    ...MASKED_SYS.map((path) => directive('mask', path)),
+    ...(ownGroup ? [directive('cgroup2', '/sys/fs/cgroup')] : []),
+  ];
+}
+
+/** Directories of the host that the jail puts something of its own over. */
+function coveredDirectories({ jail }: VassalSpec): readonly string[] {
+  return [
+    '/run',
+    '/var/run',
+    ...(jail.privateTmp ? ['/tmp', '/var/tmp', '/dev/shm'] : []),
+    ...(jail.privateDev ? ['/dev'] : []),
+  ];
+}
+
+/** Host paths that the vassal says it uses. */
+function ownPaths(spec: VassalSpec): readonly string[] {
+  const { command, chdir, envFile } = spec.app;
+  return [...command, chdir, envFile, spec.identity.home, ...spec.lifecycle.touchReload].flatMap((path) =>
+    path?.startsWith('/') === true ? [plain(path)] : [],
+  );
+}
+
+/** Those that lie below none of the others. */
+function outermost(paths: readonly string[]): readonly string[] {
+  const unique = [...new Set(paths)];
+  return unique.filter((path) => !unique.some((other) => other !== path && isBelow(path, other)));
+}
+
+function isBelow(path: string, directory: string): boolean {
+  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
+}

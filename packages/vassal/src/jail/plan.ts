@@ -1,0 +1,100 @@
+import type { CgroupPlan } from '../cgroup/limits.ts';
+import type { HostFacts } from '../spec/host-facts.ts';
+import type { Ready, Rlimit, VassalSpec } from '../spec/spec.ts';
+import { capabilitySet } from './capabilities.ts';
+import type { Directive, DirectiveWord } from './directive.ts';
+import { environmentDirectives, notifyPathOf, workingDirectoryOf } from './environment.ts';
+import { mountDirectives, plain } from './mounts.ts';
+import { cloneFlags } from './namespaces.ts';
+import type { JailRun } from './run.ts';
+
+/** RLIMIT_* of asm-generic/resource.h, the same on x86-64 and arm64. */
+const RESOURCES: ReadonlyMap<string, number> = new Map(
+  [
+    'cpu',
+    'fsize',
+    'data',
+    'stack',
+    'core',
+    'rss',
+    'nproc',
+    'nofile',
+    'memlock',
+    'as',
+    'locks',
+    'sigpending',
+    'msgqueue',
+    'nice',
+    'rtprio',
+    'rttime',
+  ].map((name, number) => [name, number]),
+);
+
+/** The first Landlock that can scope abstract sockets (1) and signals (2). */
+const SCOPING_ABI = 6;
+const SCOPES = 1 + 2;
+
+/** What the keeper has to do for one generation. The order of jailing is the keeper's, only mounts keep theirs. */
+export function planJail(
+  spec: VassalSpec,
+  host: Pick<HostFacts, 'landlockAbi' | 'paths'>,
+  run: JailRun,
+): readonly Directive[] {
+  const { identity, jail, app, lifecycle } = spec;
+  const { namespaces } = jail;
+  const scoped = identity.noNewPrivs && host.landlockAbi >= SCOPING_ABI;
+  return [
+    ...cgroupDirectives(run.cgroups),
+    ...(namespaces.length === 0 ? [] : [directive('unshare', cloneFlags(namespaces))]),
+    ...mountDirectives(spec, host.paths, run),
+    ...(jail.hostname === undefined ? [] : [directive('hostname', jail.hostname)]),
+    ...(namespaces.includes('net') ? [directive('loopback')] : []),
+    ...spec.limits.rlimits.flatMap(rlimitDirective),
+    ...identity.groups.map((gid) => directive('add-gid', gid)),
+    directive('gid', run.gid),
+    directive('uid', run.uid),
+    directive('caps', capabilitySet(identity.caps)),
+    ...(identity.noNewPrivs ? [directive('no-new-privs')] : []),
+    ...(scoped ? [directive('landlock-scope', SCOPES)] : []),
+    directive('umask', app.umask.toString(8)),
+    directive('notify', notifyPathOf(spec, run)),
+    ...readyDirectives(lifecycle.ready),
+    ...lifecycle.touchReload.map((path) => directive('touch', plain(path))),
+    directive('chdir', workingDirectoryOf(spec)),
+    ...environmentDirectives(spec, run),
+    ...app.command.map((word) => directive('arg', word)),
+  ];
+}
+
+function directive(word: DirectiveWord, ...args: readonly (string | number)[]): Directive {
+  return { word, args: args.map(String) };
+}
+
+function cgroupDirectives({ v2, v1, writes, counters }: CgroupPlan): readonly Directive[] {
+  return [
+    ...(v2 === undefined ? [] : [directive('cgroup', v2)]),
+    ...v1.map((dir) => directive('cgroup-v1', dir)),
+    ...writes.map(({ dir, file, value }) => directive('cgroup-set', dir, file, value)),
+    ...counters.map(({ name, path, key }) => directive('counter', name, path, key)),
+  ];
+}
+
+function rlimitDirective({ resource, soft, hard }: Rlimit): readonly Directive[] {
+  const number = RESOURCES.get(resource);
+  return number === undefined ? [] : [directive('rlimit', number, soft ?? '-', hard ?? '-')];
+}
+
+function readyDirectives(ready: Ready): readonly Directive[] {
+  switch (ready.by) {
+    case 'notify':
+      return [directive('ready-notify')];
+    case 'log':
+      return [directive('ready-log', ready.text)];
+    case 'tcp':
+      return [directive('ready-tcp', ready.host, ready.port)];
+    case 'auto':
+    case 'spawn':
+    case 'delay':
+      return [];
+  }
+}
