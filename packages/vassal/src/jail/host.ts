@@ -1,0 +1,163 @@
+import { execFile } from 'node:child_process';
+import { lstatSync, readFileSync } from 'node:fs';
+import { lstat, readFile, realpath } from 'node:fs/promises';
+import { isErrno } from '@emperor/common/errors';
+import { type CgroupHost, parseHierarchies } from '../cgroup/hierarchy.ts';
+import type { HostFacts, HostPaths } from '../spec/host-facts.ts';
+
+const TOP_DIRECTORIES: readonly string[] = [
+  '/bin',
+  '/boot',
+  '/efi',
+  '/etc',
+  '/home',
+  '/lib',
+  '/lib32',
+  '/lib64',
+  '/libx32',
+  '/root',
+  '/sbin',
+  '/usr',
+];
+const CAP_SYS_RESOURCE = 24n;
+const FIRST_PERSON = 1_000;
+const NOBODY = 65_534;
+const PROBE_MS = 5_000;
+
+/** As /proc/self/limits calls them. */
+const RLIMIT_TITLES: ReadonlyMap<string, string> = new Map([
+  ['Max cpu time', 'cpu'],
+  ['Max file size', 'fsize'],
+  ['Max data size', 'data'],
+  ['Max stack size', 'stack'],
+  ['Max core file size', 'core'],
+  ['Max resident set', 'rss'],
+  ['Max processes', 'nproc'],
+  ['Max open files', 'nofile'],
+  ['Max locked memory', 'memlock'],
+  ['Max address space', 'as'],
+  ['Max file locks', 'locks'],
+  ['Max pending signals', 'sigpending'],
+  ['Max msgqueue size', 'msgqueue'],
+  ['Max nice priority', 'nice'],
+  ['Max realtime priority', 'rtprio'],
+  ['Max realtime timeout', 'rttime'],
+]);
+
+/** The first kernel with each Landlock ABI, newest first. */
+const LANDLOCK_SINCE: readonly (readonly [number, number, number])[] = [
+  [6, 12, 6],
+  [6, 10, 5],
+  [6, 7, 4],
+  [6, 2, 3],
+  [5, 19, 2],
+  [5, 13, 1],
+];
+
+/** What this kernel and these privileges give; asked once at start. */
+export async function probeHost(keeperBinary: string): Promise<HostFacts> {
+  const kernelRelease = (await readFile('/proc/sys/kernel/osrelease', 'utf8')).trim();
+  const status = await readFile('/proc/self/status', 'utf8');
+  return {
+    kernelRelease,
+    landlockAbi:
+      (await askKeeper(keeperBinary)) ??
+      landlockOf(kernelRelease, readOr('/sys/kernel/security/lsm', undefined)),
+    capLastCap: Number(await readFile('/proc/sys/kernel/cap_last_cap', 'utf8')),
+    capBounding: capabilitiesOf(status, 'CapBnd'),
+    hardRlimits: parseHardRlimits(await readFile('/proc/self/limits', 'utf8')),
+    canRaiseRlimits: ((capabilitiesOf(status, 'CapEff') >> CAP_SYS_RESOURCE) & 1n) === 1n,
+    openFilesMax: Number(await readFile('/proc/sys/fs/nr_open', 'utf8')),
+    cgroups: await probeCgroups(),
+    paths: await probePaths(),
+  };
+}
+
+/** The hard column of /proc/self/limits by resource; undefined = unlimited. */
+export function parseHardRlimits(text: string): ReadonlyMap<string, number | undefined> {
+  const limits = new Map<string, number | undefined>();
+  for (const line of text.split('\n')) {
+    const [, title, hard] = /^(Max .*?)\s{2,}\S+\s+(\S+)/.exec(line) ?? [];
+    const resource = RLIMIT_TITLES.get(title ?? '');
+    if (resource !== undefined) limits.set(resource, hard === 'unlimited' ? undefined : Number(hard));
+  }
+  return limits;
+}
+
+/** The Landlock ABI that a kernel of this release has, unless its list of security modules leaves it out. */
+export function landlockOf(release: string, modules: string | undefined): number {
+  if (modules !== undefined && !modules.trim().split(',').includes('landlock')) return 0;
+  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
+  const version = Number(major) * 1_000 + Number(minor);
+  return LANDLOCK_SINCE.find(([since, sub]) => version >= since * 1_000 + sub)?.[2] ?? 0;
+}
+
+/** Lines of system accounts: ids below those of people, and nobody. */
+export function systemLines(text: string): readonly string[] {
+  return text.split('\n').filter((line) => {
+    const id = Number(line.split(':')[2] ?? Number.NaN);
+    return id < FIRST_PERSON || id === NOBODY;
+  });
+}
+
+/** `keeper probe` prints `landlock ABI`; undefined when it does not. */
+function askKeeper(keeperBinary: string): Promise<number | undefined> {
+  return new Promise((resolve) => {
+    execFile(
+      keeperBinary,
+      ['probe'],
+      { timeout: PROBE_MS, killSignal: 'SIGKILL', env: {}, cwd: '/' },
+      (error, text) => {
+        const [, abi] = /^landlock (\d{1,3})$/m.exec(error === null ? text : '') ?? [];
+        resolve(abi === undefined ? undefined : Number(abi));
+      },
+    );
+  });
+}
+
+function capabilitiesOf(status: string, which: string): bigint {
+  const [, digits] = new RegExp(`^${which}:\\s*([0-9a-f]+)$`, 'm').exec(status) ?? [];
+  return digits === undefined ? 0n : BigInt(`0x${digits}`);
+}
+
+async function probeCgroups(): Promise<CgroupHost> {
+  return parseHierarchies({
+    mountinfo: await readFile('/proc/self/mountinfo', 'utf8'),
+    cgroup: await readFile('/proc/self/cgroup', 'utf8'),
+    controllersOf: (directory) => readOr(`${directory}/cgroup.controllers`, ''),
+  });
+}
+
+async function probePaths(): Promise<HostPaths> {
+  return {
+    directories: new Set(TOP_DIRECTORIES.filter(isDirectory)),
+    resolvConf: await resolvConf(),
+    systemUsers: systemLines(readOr('/etc/passwd', '')),
+    systemGroups: systemLines(readOr('/etc/group', '')),
+  };
+}
+
+/** A symlink (to /usr/bin, say) is protected with what it leads to. */
+function isDirectory(path: string): boolean {
+  return lstatSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+}
+
+async function resolvConf(): Promise<string | undefined> {
+  try {
+    if (!(await lstat('/etc/resolv.conf')).isSymbolicLink()) return undefined;
+    const target = await realpath('/etc/resolv.conf');
+    return target.startsWith('/run/') ? target : undefined;
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ELOOP', 'EACCES')) return undefined;
+    throw error;
+  }
+}
+
+function readOr<T>(path: string, otherwise: T): string | T {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EACCES', 'ENODEV', 'EOPNOTSUPP')) return otherwise;
+    throw error;
+  }
+}
