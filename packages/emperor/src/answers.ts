@@ -23,7 +23,7 @@ export type AnswerParts = {
   readonly sampler: Sampler;
   readonly logs: LogReader;
   readonly sourceDiagnostics: () => readonly Diagnostic[];
-  readonly hostDiagnostics: readonly Diagnostic[];
+  readonly hostDiagnostics: () => readonly Diagnostic[];
   readonly ownerName: (uid: number) => string;
   readonly privateUid: (name: VassalName, ownerUid: number) => number | undefined;
   readonly usageTarget: (held: Held) => UsageTarget | undefined;
@@ -51,7 +51,7 @@ export function answersOf(parts: AnswerParts): Answers {
       const helds = [...parts.emperor.vassals.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1));
       const usage = await usageOf(helds);
       const vassals = helds.map((held) => jsonOf(parts, held, usage.get(held.name)));
-      const diagnostics = [...parts.sourceDiagnostics(), ...parts.hostDiagnostics].map(diagnosticJson);
+      const diagnostics = [...parts.sourceDiagnostics(), ...parts.hostDiagnostics()].map(diagnosticJson);
       const emperor = { version: parts.version, pid: parts.pid, since, vassals: vassals.length, diagnostics };
       return { format: STATUS_FORMAT, emperor, vassals };
     },

@@ -177,7 +177,7 @@ export class Emperor {
   }
 
   #lookAt(held: Held): void {
-    if (this.#vassals.get(held.name) !== held) return;
+    if (this.#vassals.get(held.name) !== held || held.foreign !== undefined) return;
     try {
       if (held.state.is === 'starting') this.#tick(held);
       const now = this.#parts.clock.now();

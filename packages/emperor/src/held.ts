@@ -24,6 +24,8 @@ export type Held = {
   stopMark: boolean;
   /** The number of the newest generation. */
   generation: number;
+  /** Held by a keeper of this other protocol version: left alone until that keeper is gone. */
+  foreign: number | undefined;
   /** A step is being executed. */
   busy: boolean;
   /** After a step that failed: not before then. */
@@ -58,6 +60,7 @@ export function newHeld(name: VassalName, memory: Memory | undefined): Held {
     turns: NO_TURNS,
     stopMark: memory?.stopped ?? false,
     generation: 0,
+    foreign: undefined,
     busy: false,
     holdUntil: 0,
     wake: undefined,

@@ -1,0 +1,71 @@
+import { dirname } from 'node:path';
+import { vassalNameOfFile } from '@emperor/common/name';
+import { type OperatorLayer, readVassalFile, type VassalSource } from '@emperor/vassal/file/check';
+import { vassalOptions } from '@emperor/vassal/options';
+import type { Accounts, AccountsQuery, User } from '@emperor/vassal/spec/accounts';
+import { accountsAsked, buildSpec } from '@emperor/vassal/spec/build';
+import type { HostFacts } from '@emperor/vassal/spec/host-facts';
+import { revisionOf } from '@emperor/vassal/spec/revision';
+import type { Owner } from '@emperor/vassal/spec/spec';
+import type { Decoded, FileText } from './core/file-state.ts';
+import type { Decoder } from './source.ts';
+
+export type DecoderParts = {
+  readonly host: HostFacts;
+  readonly hostname: string;
+  /** Asks the user and group databases, off the loop. */
+  readonly ask: (query: AccountsQuery) => Promise<Accounts>;
+  /** [defaults] and [force] of emperor.ini as they are now. */
+  readonly layers: () => {
+    readonly defaults: OperatorLayer | undefined;
+    readonly force: OperatorLayer | undefined;
+  };
+};
+
+const NOBODY: AccountsQuery = { userNames: new Set(), uids: new Set(), groupNames: new Set() };
+
+/** Vassal texts become specs: parse, layers, options, policy, accounts, host. */
+export async function decoderOf(parts: DecoderParts): Promise<Decoder> {
+  let accounts = await parts.ask(NOBODY);
+  const decode = (file: FileText): Decoded => {
+    const built = buildSpec(sourceOf(parts, accounts, file), { accounts, host: parts.host });
+    const { spec, diagnostics } = built;
+    return { spec, revision: spec === undefined ? undefined : revisionOf(spec), diagnostics };
+  };
+  return {
+    prepare: async (files) => {
+      // Whose the files are comes first: their names and homes are part of what the files say.
+      const uids = new Set(files.map(({ ownerUid }) => ownerUid));
+      accounts = await parts.ask({ ...NOBODY, uids });
+      accounts = await parts.ask(accountsAsked(files.map((file) => sourceOf(parts, accounts, file))));
+    },
+    decode,
+  };
+}
+
+function sourceOf(parts: DecoderParts, accounts: Accounts, file: FileText): VassalSource {
+  const name = vassalNameOfFile(file.path.slice(file.path.lastIndexOf('/') + 1));
+  if (name === undefined) throw new Error(`not a vassal file: ${file.path}`);
+  const user = userOf(accounts, file.ownerUid);
+  const owner: Owner = {
+    uid: file.ownerUid,
+    name: user?.name,
+    powers: file.ownerUid === 0 ? 'operator' : 'tenant',
+  };
+  return readVassalFile({
+    text: file.text,
+    file: file.path,
+    name,
+    owner,
+    home: user?.home,
+    hostname: parts.hostname,
+    dir: dirname(file.path),
+    ...parts.layers(),
+    table: vassalOptions,
+  });
+}
+
+function userOf(accounts: Accounts, uid: number): User | undefined {
+  const found = accounts.userByUid(uid);
+  return found.is === 'found' ? found.entry : undefined;
+}

@@ -1,0 +1,87 @@
+import type { Clock } from '@emperor/common/clock';
+import { isErrno } from '@emperor/common/errors';
+import type { VassalName } from '@emperor/common/name';
+import { applyLive, killAndRemove, listGenerations } from '@emperor/vassal/cgroup/cgroup';
+import { type GenerationPlace, generationDirectory, versionOf } from '@emperor/vassal/cgroup/hierarchy';
+import type { VassalSpec } from '@emperor/vassal/spec/spec';
+import { generationOf } from './core/state.ts';
+import type { Groups } from './effects/world.ts';
+import type { Held } from './held.ts';
+import { type Host, pidsIn } from './host.ts';
+import type { UsageTarget } from './ports.ts';
+
+/** The control groups of the vassals, by name and generation. */
+export function groupsOf(host: Host, clock: Clock): Groups {
+  const { cgroups } = host.facts;
+  return {
+    adjust: (spec, generation, limits) => applyLive(limits, cgroups, placeOf(host, spec, generation)),
+    reap: async (name) => {
+      for (const found of await listGenerations(cgroups, host.instance, name))
+        await killAndRemove(found, clock);
+    },
+  };
+}
+
+/** Where one generation's groups are. */
+export function placeOf(host: Host, spec: VassalSpec, generation: number): GenerationPlace {
+  return { instance: host.instance, ownerUid: spec.owner.uid, name: spec.name, generation };
+}
+
+/** Names of vassals that have a group somewhere. */
+export async function namesWithGroups(host: Host): Promise<ReadonlySet<string>> {
+  return new Set((await listGenerations(host.facts.cgroups, host.instance)).map(({ name }) => name));
+}
+
+/**
+ * End keepers of this instance that did not answer: whatever lives in the keepers' leaf and is none of `known`. What
+ * they held is cleaned up as an orphan.
+ */
+export function killStrayKeepers(host: Host, known: readonly number[]): readonly number[] {
+  if (host.keeperLeaf === undefined) return [];
+  const strays = pidsIn(host.keeperLeaf).filter((pid) => !known.includes(pid));
+  for (const pid of strays) killProcess(pid);
+  return strays;
+}
+
+/** SIGKILL; a process that is gone already is fine. */
+export function killProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error;
+  }
+}
+
+/** Where the sampler finds what a running vassal uses; undefined while nothing runs. */
+export function usageTargetOf(host: Host, held: Held): UsageTarget | undefined {
+  const { state, attempt } = held;
+  const generation = generationOf(state);
+  if (
+    generation === undefined ||
+    attempt?.spec === undefined ||
+    !('pids' in state) ||
+    state.pids === undefined
+  ) {
+    return undefined;
+  }
+  const { cgroups } = host.facts;
+  const place = placeOf(host, attempt.spec, generation);
+  const v1 = (controller: 'memory' | 'pids') => {
+    const hierarchy = versionOf(cgroups, controller) === 'v1' ? cgroups.v1.get(controller) : undefined;
+    return hierarchy === undefined ? undefined : generationDirectory(hierarchy, place);
+  };
+  const { memoryMaxBytes, pidsMax } = attempt.spec.limits;
+  return {
+    name: held.name,
+    appPid: state.pids.app,
+    sinceMs: state.since,
+    v2: cgroups.v2 === undefined ? undefined : generationDirectory(cgroups.v2, place),
+    memoryV1: memoryMaxBytes === undefined ? undefined : v1('memory'),
+    pidsV1: pidsMax === undefined ? undefined : v1('pids'),
+  };
+}
+
+/** The name of a vassal's log directory and of what an earlier owner of the name left there. */
+export function logDirOf(host: Host, name: VassalName): string {
+  return `${host.paths.logDir}/${name}`;
+}

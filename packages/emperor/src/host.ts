@@ -1,0 +1,158 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '@emperor/common/clock';
+import type { Diagnostic } from '@emperor/common/diagnostic';
+import { EmperorError, isErrno } from '@emperor/common/errors';
+import type { Log } from '@emperor/common/log/log';
+import { ensureBase, releaseBase } from '@emperor/vassal/cgroup/cgroup';
+import { lookupAccounts } from '@emperor/vassal/identity/lookup';
+import { probeHost } from '@emperor/vassal/jail/host';
+import type { Keepers } from '@emperor/vassal/keeper/keeper';
+import { nativeKeepers } from '@emperor/vassal/keeper/native-keepers';
+import type { Accounts, AccountsQuery } from '@emperor/vassal/spec/accounts';
+import type { HostFacts } from '@emperor/vassal/spec/host-facts';
+import type { EmperorPaths, EmperorSettings } from './settings.ts';
+import { type InHand, inHand } from './store/in-hand.ts';
+import { type Lock, lockDirectory } from './store/lock.ts';
+import type { MemoryStore } from './store/memory.ts';
+import { stateDirectory } from './store/state-directory.ts';
+import { type PrivateUids, privateUids } from './store/uids.ts';
+
+const LONGEST_SOCKET_PATH = 107;
+const KEEPER_ID_BYTES = 12;
+
+/** This machine and this emperor's places on it, opened and claimed. */
+export type Host = {
+  readonly paths: EmperorPaths;
+  readonly facts: HostFacts;
+  readonly hostname: string;
+  /** Which emperor of this machine: derived from the runtime directory. */
+  readonly instance: string;
+  readonly diagnostics: readonly Diagnostic[];
+  readonly locks: readonly Lock[];
+  readonly store: MemoryStore;
+  readonly uids: PrivateUids;
+  readonly inHand: InHand;
+  readonly keepers: Keepers;
+  /** A keeper's leaf among the control groups; undefined without v2. */
+  readonly keeperLeaf: string | undefined;
+  readonly scratchDir: string;
+  readonly ask: (query: AccountsQuery) => Promise<Accounts>;
+  readonly ownerName: (uid: number) => string;
+  readonly removeGroups: () => Promise<void>;
+};
+
+export type HostParts = { readonly settings: EmperorSettings; readonly clock: Clock; readonly log: Log };
+
+/**
+ * Make and claim the directories, probe the kernel, make the control groups.
+ * @throws EmperorError when another emperor is here or a directory cannot be used
+ */
+export async function openHost({ settings, clock, log }: HostParts): Promise<Host> {
+  const { paths } = settings;
+  makeDirectories(paths);
+  const locks = lockAll([paths.runtimeDir, paths.stateDir]);
+  const instance = instanceOf(paths.runtimeDir);
+  const facts = await probeHost();
+  const base = await ensureBase(facts.cgroups, instance, process.pid);
+  const keepersDir = join(paths.runtimeDir, 'keepers');
+  const keeperBinary = new URL('./keeper', import.meta.url).pathname;
+  let accounts: Accounts | undefined;
+  return {
+    paths,
+    facts,
+    hostname: hostname(),
+    instance,
+    diagnostics: base.troubles.map(groupTrouble),
+    locks,
+    store: stateDirectory({ directory: paths.stateDir, clock, log }),
+    uids: privateUids({
+      stateDirectory: realpathSync(paths.stateDir),
+      claimsDirectory: paths.uidClaims,
+      range: settings.uidRange,
+      wall: clock.wall,
+    }),
+    inHand: inHand(paths.stateDir),
+    keepers: nativeKeepers({ keeperBinary, keepersDir, cgroupLeaf: base.keeperLeaf, clock, log }),
+    keeperLeaf: base.keeperLeaf,
+    scratchDir: join(paths.runtimeDir, 'jail'),
+    ask: async (query) => {
+      accounts = await lookupAccounts(query);
+      return accounts;
+    },
+    ownerName: (uid) => {
+      const found = accounts?.userByUid(uid);
+      return found?.is === 'found' ? found.entry.name : String(uid);
+    },
+    removeGroups: () => releaseBase(facts.cgroups, instance, process.pid),
+  };
+}
+
+/** Root's all of them; what others may enter has a directory of its own. */
+function makeDirectories(paths: EmperorPaths): void {
+  const wanted: readonly (readonly [string, number])[] = [
+    [paths.runtimeDir, 0o755],
+    [join(paths.runtimeDir, 'keepers'), 0o700],
+    [join(paths.runtimeDir, 'jail'), 0o700],
+    [join(paths.runtimeDir, 'notify'), 0o711],
+    [paths.logDir, 0o755],
+    [paths.stateDir, 0o700],
+  ];
+  for (const [path, mode] of wanted) {
+    if (/[\p{Cc}]/u.test(path))
+      throw new EmperorError('usage', `a path may hold no control characters: ${JSON.stringify(path)}`);
+    try {
+      mkdirSync(path, { recursive: true, mode });
+    } catch (cause) {
+      throw new EmperorError('state_unwritable', `cannot make ${path}`, { cause });
+    }
+  }
+  const longest = Buffer.byteLength(join(paths.runtimeDir, 'keepers')) + 1 + KEEPER_ID_BYTES;
+  if (longest > LONGEST_SOCKET_PATH) {
+    throw new EmperorError(
+      'usage',
+      `the runtime directory's name is too long for unix sockets: ${paths.runtimeDir}`,
+      {
+        hint: `give --runtime-dir a path of at most ${LONGEST_SOCKET_PATH - longest + paths.runtimeDir.length} bytes`,
+      },
+    );
+  }
+}
+
+function lockAll(directories: readonly string[]): readonly Lock[] {
+  const locks: Lock[] = [];
+  try {
+    for (const directory of directories) locks.push(lockDirectory(directory));
+  } catch (error) {
+    for (const lock of locks) lock.release();
+    throw error;
+  }
+  return locks;
+}
+
+function instanceOf(runtimeDir: string): string {
+  return createHash('sha256').update(realpathSync(runtimeDir)).digest('hex').slice(0, 8);
+}
+
+function groupTrouble(message: string): Diagnostic {
+  return {
+    severity: 'warning',
+    file: 'control groups',
+    line: undefined,
+    key: undefined,
+    message,
+    hint: 'the emperor needs root and a writable /sys/fs/cgroup; under systemd, Delegate=yes',
+  };
+}
+
+/** Pids in a control group; empty when it is gone. */
+export function pidsIn(directory: string): readonly number[] {
+  try {
+    return readFileSync(join(directory, 'cgroup.procs'), 'utf8').split('\n').filter(Boolean).map(Number);
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENODEV')) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,166 @@
+import { EmperorError } from '@emperor/common/errors';
+import { expect, test } from 'vitest';
+import { FakeWorld } from '../../support/fake-world.ts';
+import { specOf } from '../../support/spec-of.ts';
+
+test('a file that appears runs, and one that disappears leaves nothing', async () => {
+  const world = new FakeWorld();
+  const held = world.write('blog', specOf('blog'));
+  await world.settle();
+  expect(held.state.is).toBe('running');
+
+  world.write('blog', undefined);
+  await world.settle();
+
+  expect([...world.emperor.vassals.keys()]).toEqual([]);
+  expect(world.keeperOf('blog').commands.at(-1)).toEqual({ do: 'quit' });
+});
+
+test('a touch replaces the generation', async () => {
+  const world = new FakeWorld();
+  const held = world.write('blog', specOf('blog'));
+  await world.settle();
+  world.write('blog', specOf('blog'), 'a', '2');
+  await world.settle();
+
+  expect(held.state).toMatchObject({ is: 'running', generation: 2 });
+});
+
+test('two edits in quick succession end in the last one, with no start in between wasted', async () => {
+  const world = new FakeWorld();
+  const held = world.write('blog', specOf('blog'));
+  await world.settle();
+  const { limits } = specOf('blog');
+  world.write('blog', { ...specOf('blog'), limits }, 'b');
+  world.write('blog', { ...specOf('blog'), limits }, 'c');
+  await world.settle();
+
+  expect(held.attempt?.revision).toBe('c');
+});
+
+test('a limit is changed without a new generation', async () => {
+  const world = new FakeWorld();
+  const spec = specOf('blog');
+  const held = world.write('blog', spec);
+  await world.settle();
+  world.write('blog', { ...spec, limits: { ...spec.limits, pidsMax: 7 } }, 'b');
+  await world.settle();
+
+  expect(held.state).toMatchObject({ is: 'running', generation: 1 });
+  expect(held.attempt?.revision).toBe('b');
+});
+
+test('an app that ends is replaced at once the first time and waits the second', async () => {
+  const world = new FakeWorld();
+  const held = world.write('blog', specOf('blog'));
+  await world.settle();
+  world.keeperOf('blog').exit(1);
+  await world.settle();
+  expect(held.state).toMatchObject({ is: 'running', generation: 2 });
+
+  world.keeperOf('blog').exit(1);
+  await world.settle();
+  expect(held.state).toMatchObject({ is: 'backing-off', failures: 2 });
+
+  world.clock.advance(100);
+  await world.settle();
+  expect(held.state).toMatchObject({ is: 'running', generation: 3 });
+  expect(held.restarts).toBe(2);
+});
+
+test('an app that ignores its stop signal is killed when its time is over', async () => {
+  const world = new FakeWorld();
+  world.write('blog', specOf('blog', { stopTimeoutMs: 5_000 }));
+  await world.settle();
+  const keeper = world.keeperOf('blog');
+  keeper.isStubborn = true;
+  world.write('blog', undefined);
+  await world.settle();
+  expect(keeper.commands.some((command) => command.do === 'kill')).toBe(false);
+
+  world.clock.advance(5_000);
+  await world.settle();
+
+  expect(keeper.commands.some((command) => command.do === 'kill')).toBe(true);
+  expect(world.emperor.vassals.size).toBe(0);
+});
+
+test('a dead keeper is cleaned up after and replaced', async () => {
+  const world = new FakeWorld();
+  const held = world.write('blog', specOf('blog'));
+  await world.settle();
+  world.keeperOf('blog').die();
+  await world.settle();
+
+  expect(world.reaped).toEqual(['blog']);
+  expect(held.state).toMatchObject({ is: 'running', generation: 2 });
+  expect(world.keepers).toHaveLength(2);
+});
+
+test('what cannot be prepared backs off and says why', async () => {
+  const world = new FakeWorld();
+  world.unprepared = new EmperorError('state_unwritable', 'no space', { hint: 'make some' });
+  const held = world.write('blog', specOf('blog'));
+  await world.settle();
+  world.clock.advance(10);
+  await world.settle();
+
+  expect(held.state).toMatchObject({
+    is: 'backing-off',
+    last: { by: 'prepare', message: 'no space', hint: 'make some' },
+  });
+});
+
+test('a vassal waits for what it starts after', async () => {
+  const world = new FakeWorld();
+  world.unprepared = new EmperorError('state_unwritable', 'not yet');
+  const db = world.write('db', specOf('db'));
+  const app = world.write('app', specOf('app', { startAfter: [db.name] }));
+  await world.settle();
+  expect([db.state.is, app.state.is]).toEqual(['backing-off', 'stopped']);
+
+  world.unprepared = undefined;
+  world.clock.advance(60_000);
+  await world.settle();
+
+  expect([db.state.is, app.state.is]).toEqual(['running', 'running']);
+});
+
+test('closing stops in reverse order and keeps nothing', async () => {
+  const world = new FakeWorld();
+  const db = world.write('db', specOf('db'));
+  world.write('app', specOf('app', { startAfter: [db.name] }));
+  await world.settle();
+  world.keeperOf('app').isStubborn = true;
+  world.emperor.close();
+  await world.settle();
+  expect(db.state.is).toBe('running');
+
+  world.keeperOf('app').exit(0);
+  await world.settle();
+
+  expect([...world.emperor.vassals.values()].map((held) => [held.state.is, held.keeper])).toEqual([
+    ['stopped', undefined],
+    ['stopped', undefined],
+  ]);
+});
+
+test('a thousand vassals all come up, four at a time', async () => {
+  const world = new FakeWorld();
+  for (let index = 0; index < 1_000; index += 1) world.write(`v${index}`, specOf(`v${index}`));
+  for (let round = 0; round < 400; round += 1) await world.settle();
+
+  expect([...world.emperor.vassals.values()].every((held) => held.state.is === 'running')).toBe(true);
+});
+
+test('a vassal whose owner changed is killed, gets a new keeper and starts anew', async () => {
+  const world = new FakeWorld();
+  const held = world.write('blog', specOf('blog'));
+  await world.settle();
+  world.write('blog', specOf('blog', {}, 1_001), 'b');
+  await world.settle();
+
+  expect(world.keepers[0]?.commands.map((command) => command.do)).toContain('kill');
+  expect(world.keepers).toHaveLength(2);
+  expect(held.attempt?.ownerUid).toBe(1_001);
+});
