@@ -84,13 +84,13 @@ export const emperorOptions = {
     ...row,
     kind: oneOf('error', 'warn', 'info', 'debug'),
     default: 'info',
-    help: 'What the emperor’s own log tells.',
+    help: "What the emperor's own log tells.",
   }),
   'log-format': option({
     ...row,
     kind: oneOf('text', 'json'),
     default: 'text',
-    help: 'The form of the emperor’s own log.',
+    help: "The form of the emperor's own log.",
   }),
 };
 

@@ -1,5 +1,5 @@
 import type { DiagnosticJson, ExitJson } from '@emperor/common/control/api';
-import { renderDiagnostic } from '@emperor/common/diagnostic';
+import { type Diagnostic, renderDiagnostic } from '@emperor/common/diagnostic';
 import { neutralise } from '@emperor/common/terminal';
 
 const BYTE_UNITS = ['B', 'K', 'M', 'G', 'T'] as const;
@@ -58,4 +58,10 @@ export function diagnosticLines(diagnostic: DiagnosticJson): readonly string[] {
     hint: diagnostic.hint === null ? undefined : neutralise(diagnostic.hint),
   });
   return text.split('\n');
+}
+
+/** A diagnostic as it crosses the control socket: null where there is nothing. */
+export function diagnosticJson(diagnostic: Diagnostic): DiagnosticJson {
+  const { severity, file, line, key, message, hint } = diagnostic;
+  return { severity, file, line: line ?? null, key: key ?? null, message, hint: hint ?? null };
 }

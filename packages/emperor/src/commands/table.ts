@@ -31,15 +31,15 @@ export const COMMANDS: readonly CommandRow[] = [
       'SIGHUP looks again at everything. A second emperor on the same runtime directory is refused. ' +
       'A default configuration file that does not exist is fine, one named by `--config` must.',
     options: {
-      config: { value: 'FILE', help: 'The emperor’s own file (else /etc/emperor/emperor.ini).' },
+      config: { value: 'FILE', help: "The emperor's own file (else /etc/emperor/emperor.ini)." },
       vassals: { value: 'DIR', help: 'The vassals directory (else /etc/emperor/vassals).' },
       'log-dir': { value: 'DIR', help: 'Logs of the vassals (else /var/log/emperor).' },
       'state-dir': { value: 'DIR', help: 'What survives a reboot (else /var/lib/emperor).' },
       'log-level': {
         value: 'LEVEL',
-        help: 'The emperor’s own log: error, warn, info (the default) or debug.',
+        help: "The emperor's own log: error, warn, info (the default) or debug.",
       },
-      'log-format': { value: 'FORMAT', help: 'The emperor’s own log: text (the default) or json.' },
+      'log-format': { value: 'FORMAT', help: "The emperor's own log: text (the default) or json." },
     },
     examples: ['emperor run', 'emperor run --vassals ./vassals --runtime-dir /run/mine --log-level debug'],
     load: async () => (await import('./run.ts')).runRun,
