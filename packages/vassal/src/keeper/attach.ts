@@ -75,7 +75,7 @@ class Attachment {
   #connect(): Promise<Connected> {
     return new Promise((resolve) => {
       const socket = createConnection(this.#options.path);
-      const lines = new Lines(LONGEST_LINE);
+      const lines = new Lines(2 * LONGEST_LINE);
       let hello: Hello | undefined;
       let settled: Connected | undefined;
       const settle = (result: Connected): void => {
