@@ -6,6 +6,7 @@ import { EXIT } from '@emperor/common/errors';
 import { lookupAccounts } from '@emperor/vassal/identity/lookup';
 import { probeHost } from '@emperor/vassal/jail/host';
 import { decoderOf } from '../decoder.ts';
+import { KEEPER_BINARY } from '../keeper-binary.ts';
 import type { EmperorSettings } from '../settings.ts';
 import { loadSettings } from '../settings-load.ts';
 import { type Arguments, type CommandIo, isSet, textOf } from './command.ts';
@@ -38,7 +39,7 @@ async function checkFiles(
   settings: EmperorSettings,
 ): Promise<readonly Checked[]> {
   const decoder = await decoderOf({
-    host: await probeHost(),
+    host: await probeHost(KEEPER_BINARY),
     hostname: hostname(),
     ask: lookupAccounts,
     layers: () => settings,
