@@ -1,0 +1,234 @@
+import { getSystemErrorMap } from 'node:util';
+import type { VassalSpec } from '../spec/spec.ts';
+import type { LaunchFailure } from './facts.ts';
+import type { Stage } from './stages.ts';
+
+/** A failed launch for people: what happened, and what to do about it. */
+export type FailureText = { readonly message: string; readonly hint: string };
+
+/** What the texts may know of the vassal; undefined where its spec is not at hand. */
+type About = { readonly what: string; readonly spec: VassalSpec | undefined };
+type Text = (about: About) => FailureText;
+
+/** Message and hint for a failure of one stage with one errno; no tenant code has run. */
+export function hintForFailure(failure: LaunchFailure, spec?: VassalSpec): FailureText {
+  const error = errorName(failure.errno);
+  const about = { what: failure.what, spec };
+  const known = KNOWN.get(`${failure.stage} ${error}`)?.(about);
+  if (known !== undefined) return known;
+  return {
+    message: `${WHILE[failure.stage]} failed: ${failure.what}: ${errorText(failure.errno)}`,
+    hint: HINTS[failure.stage],
+  };
+}
+
+/** `ENOENT`, or the number where it has no name. */
+export function errorName(errno: number): string {
+  return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;
+}
+
+function errorText(errno: number): string {
+  const [name, text] = getSystemErrorMap().get(-errno) ?? [];
+  return name === undefined ? `errno ${errno}` : `${text} (${name})`;
+}
+
+/** What was being done in each stage. */
+const WHILE: Readonly<Record<Stage, string>> = {
+  spec: 'reading the plan of the jail',
+  log: 'opening the log',
+  cgroup: 'making the control groups',
+  namespaces: 'making the namespaces',
+  mounts: 'mounting the jail',
+  root: 'changing the root',
+  hostname: 'setting the host name',
+  network: 'bringing up the loopback',
+  limits: 'setting a limit',
+  notify: 'making the notify socket',
+  identity: 'becoming the user',
+  landlock: 'restricting with Landlock',
+  chdir: 'entering the working directory',
+  'env-file': 'reading env-file',
+  touch: 'watching a touch-reload path',
+  init: 'starting init',
+  exec: 'starting the program',
+};
+
+const HINTS: Readonly<Record<Stage, string>> = {
+  spec: 'this is a bug of the emperor, or its keeper is of another version: restart the vassal',
+  log: 'make room in the log directory and see that it is writable',
+  cgroup: 'see /sys/fs/cgroup: is it mounted writable, and below a group that is delegated to the emperor?',
+  namespaces: 'see /proc/sys/user/max_*_namespaces, or leave the namespace out of unshare',
+  mounts: 'see that the path is there and no symlink leads to it, or turn off the option that asks for it',
+  root: 'this is a bug of the emperor',
+  hostname: 'remove hostname, or add uts to unshare',
+  network: 'remove net from unshare',
+  limits: 'ask for a lower limit, or raise that of the emperor',
+  notify: 'see that the runtime directory is there and has room',
+  identity: 'see uid, gid, add-gid and cap',
+  landlock: 'the kernel refuses Landlock: no-new-privs = no turns it off',
+  chdir: 'see chdir',
+  'env-file': 'see env-file',
+  touch: 'see touch-reload',
+  init: 'the machine may be short of memory or processes; see pids-max and memory-max',
+  exec: 'see command',
+};
+
+const KNOWN: ReadonlyMap<string, Text> = new Map<string, Text>([
+  ['exec ENOENT', noProgram],
+  [
+    'exec EACCES',
+    ({ what, spec }) => ({
+      message: `${what} may not be executed by ${userOf(spec)}`,
+      hint: 'give it the x bit (chmod +x), and its directories too; a file system mounted noexec never runs anything',
+    }),
+  ],
+  [
+    'exec ENOEXEC',
+    ({ what }) => ({
+      message: `${what} is no program that this machine can run`,
+      hint: 'a script begins with #! and its interpreter; a binary is made for this architecture',
+    }),
+  ],
+  [
+    'exec E2BIG',
+    () => ({
+      message: 'command and environment together are too long',
+      hint: 'shorten command and env; env-file counts too',
+    }),
+  ],
+  ['chdir ENOENT', noDirectory],
+  [
+    'chdir EACCES',
+    ({ what, spec }) => ({
+      message: `${userOf(spec)} may not enter ${what}`,
+      hint: 'every directory on the way needs the x bit for that user; a closed home (0700) is in the way of a private uid',
+    }),
+  ],
+  [
+    'chdir ENOTDIR',
+    ({ what }) => ({ message: `${what} is not a directory`, hint: 'name the directory in chdir' }),
+  ],
+  [
+    'env-file ENOENT',
+    ({ what }) => ({
+      message: `there is no ${what} inside the jail`,
+      hint: 'homes of others and /tmp of the host are not in the jail; name a file that is',
+    }),
+  ],
+  [
+    'env-file EACCES',
+    ({ what, spec }) => ({
+      message: `${userOf(spec)} may not read ${what}`,
+      hint: 'env-file is read as the app, not as root',
+    }),
+  ],
+  [
+    'env-file EINVAL',
+    ({ what }) => ({
+      message: `${what} is not a line NAME=VALUE of a regular file`,
+      hint: 'correct that line',
+    }),
+  ],
+  ['env-file EFBIG', ({ what }) => ({ message: `${what} is longer than 64 KiB`, hint: 'shorten it' })],
+  [
+    'log ENOSPC',
+    ({ what }) => ({
+      message: `no space for the log ${what}`,
+      hint: 'make room; nothing starts without its log',
+    }),
+  ],
+  [
+    'mounts ELOOP',
+    ({ what }) => ({
+      message: `a symlink stands at or on the way to ${what}`,
+      hint: 'root follows no symlink here: name the real path',
+    }),
+  ],
+  [
+    'cgroup ENOSPC',
+    ({ what }) => ({
+      message: `no more control groups are allowed: ${what}`,
+      hint: 'raise cgroup.max.descendants above the emperor',
+    }),
+  ],
+  ['cgroup EAGAIN', tooManyProcesses],
+  ['namespaces EAGAIN', tooManyProcesses],
+  ['init EAGAIN', tooManyProcesses],
+  [
+    'namespaces ENOSPC',
+    () => ({
+      message: 'the kernel allows no more namespaces',
+      hint: 'raise /proc/sys/user/max_*_namespaces',
+    }),
+  ],
+  [
+    'limits EPERM',
+    ({ what }) => ({
+      message: `the limit ${what} is above what the emperor may give`,
+      hint: 'ask for less, or raise the hard limit of the emperor itself',
+    }),
+  ],
+  [
+    'landlock EOPNOTSUPP',
+    () => ({
+      message: 'Landlock is turned off in this kernel',
+      hint: 'add landlock to the lsm= boot parameter, or restart the emperor so that it looks again',
+    }),
+  ],
+]);
+
+function noProgram({ what, spec }: About): FailureText {
+  const covered = spec === undefined ? undefined : coverOf(what, spec);
+  if (covered !== undefined) {
+    return { message: `no such program: ${what}`, hint: covered };
+  }
+  if (what.startsWith('/')) {
+    return {
+      message: `no such program: ${what}`,
+      hint: 'the path is looked up inside the jail; for a script, the interpreter after #! may be what is missing',
+    };
+  }
+  const at = what.includes('/') ? 'below the working directory' : 'in PATH inside the jail';
+  return {
+    message: `no such program: ${what} (looked up ${at})`,
+    hint: 'install it, write its whole path, or set PATH with env',
+  };
+}
+
+function noDirectory({ what, spec }: About): FailureText {
+  const covered = spec === undefined ? undefined : coverOf(what, spec);
+  const isHome = spec !== undefined && spec.app.chdir === undefined;
+  return {
+    message: isHome
+      ? `the home directory ${what} does not exist`
+      : `there is no directory ${what} inside the jail`,
+    hint: covered ?? (isHome ? 'make it, or say chdir = /' : 'make it, or name another one in chdir'),
+  };
+}
+
+function tooManyProcesses(): FailureText {
+  return {
+    message: 'the machine has no room for one more process',
+    hint: 'see pids-max of what runs here, /proc/sys/kernel/pid_max and the limits of the emperor',
+  };
+}
+
+/** Which part of the jail takes a host path away. */
+function coverOf(path: string, { jail, identity }: VassalSpec): string | undefined {
+  if (!jail.namespaces.includes('mnt')) return undefined;
+  const under = (directory: string): boolean => path.startsWith(`${directory}/`);
+  if (jail.privateTmp && (under('/tmp') || under('/var/tmp'))) {
+    return 'private-tmp gives the app a /tmp of its own: put it elsewhere, or say private-tmp = no';
+  }
+  if (under('/run') || under('/var/run')) return 'the jail has a /run of its own: put it elsewhere';
+  const inHome = (under('/home') || under('/root')) && !(identity.home !== undefined && under(identity.home));
+  return inHome
+    ? 'homes are hidden from the app: put it elsewhere, or say chdir = the directory it is in'
+    : undefined;
+}
+
+function userOf(spec: VassalSpec | undefined): string {
+  if (spec === undefined) return 'the user of the app';
+  if (spec.identity.uid === 'auto') return 'the private uid of the vassal';
+  return spec.identity.user ?? `uid ${spec.identity.uid}`;
+}
