@@ -80,5 +80,5 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
 
 function wantsColors(): boolean {
   const { NO_COLOR = '', TERM = '' } = process.env;
-  return process.stdout.isTTY === true && NO_COLOR === '' && TERM !== 'dumb';
+  return process.stdout.isTTY && NO_COLOR === '' && TERM !== 'dumb';
 }

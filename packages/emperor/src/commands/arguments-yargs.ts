@@ -71,8 +71,13 @@ function addCommand(parser: Argv, command: CommandRow, found: (invocation: Invoc
 
 function yargsOperands(command: CommandRow): string {
   if (command.most === 0) return '';
-  const dots = command.most > 1 ? '..' : '';
-  return command.fewest === 0 ? `[name${dots}]` : `<name${dots}>`;
+  const operand = `${operandKey(command)}${command.most > 1 ? '..' : ''}`;
+  return command.fewest === 0 ? `[${operand}]` : `<${operand}>`;
+}
+
+/** `name` of `NAME…`, `file` of `FILE|DIR…`. */
+function operandKey(command: CommandRow): string {
+  return (/[A-Z]+/.exec(command.operands)?.[0] ?? 'name').toLowerCase();
 }
 
 function yargsOptions(rows: Readonly<Record<string, OptionRow>>): Record<string, object> {
@@ -91,7 +96,7 @@ function yargsOptions(rows: Readonly<Record<string, OptionRow>>): Record<string,
 }
 
 function argumentsOf(command: CommandRow, parsed: Readonly<Record<string, unknown>>): Arguments {
-  const given = parsed['name'];
+  const given = parsed[operandKey(command)];
   const named = Array.isArray(given) ? given.map(String) : typeof given === 'string' ? [given] : [];
   // `_` is the command and, where `--` stood, the words behind it.
   const rest = Array.isArray(parsed['_']) ? parsed['_'].slice(1).map(String) : [];

@@ -1,5 +1,7 @@
 import type { Clock } from '@emperor/common/clock';
 
+export const DEFAULT_RUNTIME_DIR = '/run/emperor';
+
 /** What a command may touch of the world: where it writes, whether in colour, what time it is, when to end. */
 export type CommandIo = {
   readonly out: (text: string) => void;

@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { ControlClient } from '@emperor/common/control/client';
-import { type Arguments, textOf } from './command.ts';
-import { DEFAULT_RUNTIME_DIR } from './table.ts';
+import { type Arguments, DEFAULT_RUNTIME_DIR, textOf } from './command.ts';
 
 export const CONTROL_SOCKET = 'control.sock';
 

@@ -34,7 +34,7 @@ export function shortDuration(ms: number): string {
 export function shortAge(iso: string, nowMs: number): string {
   const ageMs = nowMs - Date.parse(iso);
   if (Number.isNaN(ageMs)) return '-';
-  return shortDuration(Math.max(0, Math.floor(ageMs / SECOND_MS) * SECOND_MS)).replace(/^0ms$/, '0s');
+  return ageMs < SECOND_MS ? '0s' : shortDuration(ageMs);
 }
 
 /** `0.4%`, `12%`. */

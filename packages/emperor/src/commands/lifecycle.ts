@@ -111,5 +111,5 @@ async function eachAtOnce<T, R>(items: readonly T[], job: (item: T) => Promise<R
     for (const [index, item] of entries) results.set(index, await job(item));
   };
   await Promise.all(Array.from({ length: Math.min(MOST_AT_ONCE, items.length) }, worker));
-  return [...results].sort(([a], [b]) => a - b).map(([, result]) => result);
+  return [...results].toSorted(([a], [b]) => a - b).map(([, result]) => result);
 }

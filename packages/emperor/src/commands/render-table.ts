@@ -7,19 +7,22 @@ const HEADER = ['NAME', 'STATE', 'SINCE', 'PID', 'USER', 'MEM', 'CPU', 'RESTARTS
 const STATE_COLUMN = HEADER.indexOf('STATE');
 const GAP = '  ';
 
-/** One line per vassal below the header, columns aligned, ends with a newline. Plain string building: 1,000 rows in 2 ms. */
+/** One line per vassal below the header, columns aligned, ends with a newline. Plain strings: 1,000 rows in a few ms, cold. */
 export function renderTable(vassals: readonly VassalJson[], palette: Palette, nowMs: number): string {
   const rows = vassals.map((vassal) => cellsOf(vassal, nowMs));
-  const widths = HEADER.map((title) => title.length);
-  for (const row of rows) {
-    for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length);
-  }
-  let text = `${palette.bold(joinCells(HEADER, widths))}\n`;
-  for (const [index, row] of rows.entries()) {
-    const state = vassals[index]?.state ?? 'stopped';
-    text += `${joinCells(row, widths, statePaint(palette, state))}\n`;
-  }
-  return text;
+  const widths = HEADER.map((title, column) =>
+    rows.reduce((widest, row) => Math.max(widest, row[column]?.length ?? 0), title.length),
+  );
+  const lines = rows.map((row, index) => {
+    const paint = statePaint(palette, vassals[index]?.state ?? 'stopped');
+    const padded = row.map((cell, column) => cell.padEnd(widths[column] ?? 0));
+    return padded
+      .with(STATE_COLUMN, paint(padded[STATE_COLUMN] ?? ''))
+      .join(GAP)
+      .trimEnd();
+  });
+  const header = HEADER.map((title, column) => title.padEnd(widths[column] ?? 0)).join(GAP);
+  return `${[palette.bold(header.trimEnd()), ...lines].join('\n')}\n`;
 }
 
 function cellsOf(vassal: VassalJson, nowMs: number): readonly string[] {
@@ -43,18 +46,4 @@ function noteOf({ note, diagnostics }: VassalJson): string {
   if (first === undefined) return '';
   const where = first.line === null ? '' : `line ${first.line}: `;
   return neutralise(`${where}${first.key === null ? '' : `${first.key}: `}${first.message}`);
-}
-
-function joinCells(
-  cells: readonly string[],
-  widths: readonly number[],
-  paintState?: (text: string) => string,
-): string {
-  let line = '';
-  for (const [column, cell] of cells.entries()) {
-    const shown = column === STATE_COLUMN && paintState !== undefined ? paintState(cell) : cell;
-    const padding = column === cells.length - 1 ? '' : ' '.repeat((widths[column] ?? 0) - cell.length) + GAP;
-    line += shown + padding;
-  }
-  return line.trimEnd();
 }

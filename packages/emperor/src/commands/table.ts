@@ -1,6 +1,9 @@
-import type { CommandRow, OptionRow } from './command.ts';
-
-export const DEFAULT_RUNTIME_DIR = '/run/emperor';
+import { type CommandRow, DEFAULT_RUNTIME_DIR, type OptionRow } from './command.ts';
+import { runHandover } from './handover.ts';
+import { runReload, runRestart, runStart, runStop } from './lifecycle.ts';
+import { runLogs } from './logs.ts';
+import { runStatus } from './status.ts';
+import { runWhy } from './why.ts';
 
 /** Options of every command. */
 export const GLOBAL_OPTIONS: Readonly<Record<string, OptionRow>> = {
@@ -56,7 +59,7 @@ export const COMMANDS: readonly CommandRow[] = [
       '`--json` prints the stable document of format 1.',
     options: {},
     examples: ['emperor status', 'emperor status blog', "emperor status 'web-*'", 'emperor status --json'],
-    load: async () => (await import('./status.ts')).runStatus,
+    load: async () => runStatus,
   },
   {
     name: 'start',
@@ -67,7 +70,7 @@ export const COMMANDS: readonly CommandRow[] = [
     details: NAMES,
     options: CHOOSE,
     examples: ['emperor start blog'],
-    load: async () => (await import('./lifecycle.ts')).runStart,
+    load: async () => runStart,
   },
   {
     name: 'stop',
@@ -78,7 +81,7 @@ export const COMMANDS: readonly CommandRow[] = [
     details: NAMES,
     options: CHOOSE,
     examples: ['emperor stop blog', 'emperor stop --all'],
-    load: async () => (await import('./lifecycle.ts')).runStop,
+    load: async () => runStop,
   },
   {
     name: 'restart',
@@ -89,7 +92,7 @@ export const COMMANDS: readonly CommandRow[] = [
     details: NAMES,
     options: CHOOSE,
     examples: ["emperor restart 'web-*'"],
-    load: async () => (await import('./lifecycle.ts')).runRestart,
+    load: async () => runRestart,
   },
   {
     name: 'reload',
@@ -100,7 +103,7 @@ export const COMMANDS: readonly CommandRow[] = [
     details: `${NAMES} To touch the vassal file does the same.`,
     options: CHOOSE,
     examples: ['emperor reload blog'],
-    load: async () => (await import('./lifecycle.ts')).runReload,
+    load: async () => runReload,
   },
   {
     name: 'logs',
@@ -114,7 +117,7 @@ export const COMMANDS: readonly CommandRow[] = [
       lines: { value: 'COUNT', short: 'n', default: '50', help: 'How many of the last lines to begin with.' },
     },
     examples: ['emperor logs blog', 'emperor logs -f -n 0 blog shop'],
-    load: async () => (await import('./logs.ts')).runLogs,
+    load: async () => runLogs,
   },
   {
     name: 'check',
@@ -138,7 +141,7 @@ export const COMMANDS: readonly CommandRow[] = [
     details: 'Exits 0 whenever it answered, whatever the state.',
     options: {},
     examples: ['emperor why blog'],
-    load: async () => (await import('./why.ts')).runWhy,
+    load: async () => runWhy,
   },
   {
     name: 'handover',
@@ -150,6 +153,6 @@ export const COMMANDS: readonly CommandRow[] = [
       'The next `emperor run` on the same directories adopts them. While none runs, nothing dead is replaced.',
     options: {},
     examples: ['emperor handover'],
-    load: async () => (await import('./handover.ts')).runHandover,
+    load: async () => runHandover,
   },
 ];
