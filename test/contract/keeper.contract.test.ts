@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { type Clock, systemClock } from '@emperor/common/clock';
 import { encodeDirectives } from '@emperor/vassal/jail/encode';
@@ -31,21 +31,42 @@ async function fakeWorld(): Promise<World> {
 
 async function nativeWorld(): Promise<World> {
   const directory = await mkdtemp('/tmp/keepers-');
-  const { mkdir } = await import('node:fs/promises');
   await mkdir(`${directory}/k`, { mode: 0o700 });
   await mkdir(`${directory}/log`);
   const quiet = () => {};
   const log = { error: quiet, warn: quiet, info: quiet, debug: quiet };
   const keepersDir = `${directory}/k`;
   const clock: Clock = systemClock;
+  const pids: number[] = [];
   return {
     logDir: `${directory}/log`,
-    emperor: () => nativeKeepers({ keeperBinary: KEEPER, keepersDir, cgroupLeaf: undefined, clock, log }),
+    emperor: () => {
+      const keepers = nativeKeepers({ keeperBinary: KEEPER, keepersDir, cgroupLeaf: undefined, clock, log });
+      const start: Keepers['start'] = async (wanted, listener) => {
+        const remember = (fact: KeeperFact): void => {
+          if (fact.type === 'hello') pids.push(fact.pid);
+          listener.onFact(fact);
+        };
+        return keepers.start(wanted, { onFact: remember, onGone: listener.onGone });
+      };
+      return { ...keepers, adopt: keepers.adopt, close: keepers.close, start };
+    },
     end: async () => {
-      expect(await readdir(keepersDir)).toEqual([]);
+      const left = await readdir(keepersDir);
+      for (const pid of pids.filter(isKeeper)) process.kill(pid, 'SIGKILL');
       await rm(directory, { recursive: true });
+      expect(left).toEqual([]);
     },
   };
+}
+
+/** Still a keeper? What a failed test left must not stay. */
+function isKeeper(pid: number): boolean {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').startsWith('keeper ');
+  } catch {
+    return false;
+  }
 }
 
 /** Remembers facts and lets a test wait for one. */

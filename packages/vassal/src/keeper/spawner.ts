@@ -7,6 +7,8 @@ import { Lines } from './lines.ts';
 import { LONGEST_LINE } from './protocol.ts';
 
 const PATIENCE_MS = 5_000;
+/** A keeper shows its vassal's name in `ps` by writing over these arguments: room for the longest. */
+const TITLE_ROOM = ' '.repeat(80);
 
 export type SpawnerOptions = {
   readonly keeperBinary: string;
@@ -67,7 +69,7 @@ export class Spawner {
   #start(): ChildProcess {
     const { keeperBinary, keepersDir, cgroupLeaf } = this.#options;
     // Detached: the terminal's Ctrl-C is for the emperor alone. No environment: keepers need none.
-    const child = spawn(keeperBinary, ['spawner', keepersDir, cgroupLeaf ?? '-'], {
+    const child = spawn(keeperBinary, ['spawner', keepersDir, cgroupLeaf ?? '-', TITLE_ROOM], {
       stdio: ['pipe', 'pipe', 'ignore'],
       cwd: '/',
       env: {},
