@@ -41,6 +41,8 @@ export type Host = {
   readonly scratchDir: string;
   readonly ask: (query: AccountsQuery) => Promise<Accounts>;
   readonly ownerName: (uid: number) => string;
+  /** The gid that may open the control socket; undefined: root alone. */
+  readonly controlGroup: number | undefined;
   readonly removeGroups: () => Promise<void>;
 };
 
@@ -55,10 +57,10 @@ export async function openHost({ settings, clock, log }: HostParts): Promise<Hos
   makeDirectories(paths);
   const locks = lockAll([paths.runtimeDir, paths.stateDir]);
   const instance = instanceOf(paths.runtimeDir);
-  const facts = await probeHost();
+  const keeperBinary = new URL('./keeper', import.meta.url).pathname;
+  const facts = await probeHost(keeperBinary);
   const base = await ensureBase(facts.cgroups, instance, process.pid);
   const keepersDir = join(paths.runtimeDir, 'keepers');
-  const keeperBinary = new URL('./keeper', import.meta.url).pathname;
   let accounts: Accounts | undefined;
   return {
     paths,
@@ -86,8 +88,19 @@ export async function openHost({ settings, clock, log }: HostParts): Promise<Hos
       const found = accounts?.userByUid(uid);
       return found?.is === 'found' ? found.entry.name : String(uid);
     },
+    controlGroup: await groupOf(settings),
     removeGroups: () => releaseBase(facts.cgroups, instance, process.pid),
   };
+}
+
+/** A group that does not exist must not silently become "root alone". */
+async function groupOf({ group }: EmperorSettings): Promise<number | undefined> {
+  if (typeof group !== 'string') return group;
+  const accounts = await lookupAccounts({ userNames: new Set(), uids: new Set(), groupNames: new Set([group]) });
+  const found = accounts.groupByName(group);
+  if (found.is === 'found') return found.entry.gid;
+  const why = found.is === 'failed' ? found.reason : 'no such group';
+  throw new EmperorError('config_invalid', `group = ${group}: ${why}`, { hint: `addgroup --system ${group}, or change emperor.ini` });
 }
 
 /** Root's all of them; what others may enter has a directory of its own. */

@@ -91,7 +91,7 @@ export async function runEmperor(settings: EmperorSettings): Promise<number> {
   const control = await serveControl({
     port,
     socketPath,
-    group: configuration.controlGroup,
+    group: host.controlGroup,
     version: VERSION,
     log,
     clock,
