@@ -8,8 +8,8 @@ import { type Arguments, type CommandIo, isSet, type RunCommand } from './comman
 import { controlOf } from './control.ts';
 import { isPattern, selectNames } from './select.ts';
 
-/** Requests at once: below the 511 connections that wait at a Node server's socket. */
-const MOST_AT_ONCE = 256;
+/** Requests at once: half of the connections that the emperor serves, so that others get an answer meanwhile. */
+const MOST_AT_ONCE = 64;
 
 /** `emperor start NAME…`. */
 export const runStart: RunCommand = (args, io) => actOnAll('start', args, io);
@@ -28,6 +28,10 @@ async function actOnAll(action: Action, args: Arguments, io: CommandIo): Promise
   const names = await chosenNames(action, args, control);
   const wait = !isSet(args, 'no-wait');
   const inJson = isSet(args, 'json');
+  // All shall stop at the same time, and not each when there is a free connection to wait on.
+  if (action === 'stop' && wait && names.length > MOST_AT_ONCE) {
+    await eachAtOnce(names, (name) => act(action, name, { wait: false, control }));
+  }
   const reports = await eachAtOnce(names, async (name) => {
     const report = await act(action, name, { wait, control });
     if (!inJson) show(report.outcome, io);
@@ -83,14 +87,10 @@ function codeOf({ ok, action, vassal }: OutcomeJson): number {
 
 function show({ ok, name, message, hint }: OutcomeJson, io: CommandIo): void {
   const { green, red } = paletteFor(io);
-  const said = neutralise(message);
-  if (ok) {
-    io.out(`${green(`vassal ${neutralise(name)}`)}: ${said}\n`);
-    return;
-  }
-  io.err(
-    `${red(`vassal ${neutralise(name)} failed`)}: ${said}\n${hint === null ? '' : `hint: ${neutralise(hint)}\n`}`,
-  );
+  const [vassal, said] = [neutralise(name), neutralise(message)];
+  if (ok) io.out(`${green(`vassal ${vassal}`)}: ${said}\n`);
+  else io.err(`${red(`vassal ${vassal} failed`)}: ${said}\n`);
+  if (hint !== null) io.err(`hint: ${neutralise(hint)}\n`);
 }
 
 /** 0 when all went well, the code of the failures when they agree, else 1. */

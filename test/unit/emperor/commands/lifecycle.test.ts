@@ -122,3 +122,24 @@ test('without an emperor every vassal is reported and the exit code is 69', asyn
   expect(await run('start', 'blog')).toBe(69);
   await expect(run('start', '--all')).rejects.toMatchObject({ exitCode: 69 });
 });
+
+test('a stop of many asks all of them before it waits for the first', async () => {
+  const names = Array.from({ length: 200 }, (_, index) => `v${index}`);
+  emperor.vassals = names.map((name) => vassalJson({ name }));
+
+  expect(await run('stop', '--all')).toBe(0);
+
+  const posts = emperor.requests.filter((line) => line.startsWith('POST'));
+  expect(posts.slice(0, 200).every((line) => line.endsWith('?wait=false'))).toBe(true);
+  expect(posts.slice(200).toSorted()).toEqual(
+    names.map((name) => `POST /v1/vassals/${name}/stop?wait=true`).toSorted(),
+  );
+  expect(io.stdout.match(/^vassal v\d+: /gm)).toHaveLength(200);
+});
+
+test('an outcome that is good may still have a next action', async () => {
+  emperor.act = (action, name) => emperor.outcome(action, name, { hint: 'emperor why blog' });
+
+  expect(await run('reload', 'blog')).toBe(0);
+  expect(io.stderr).toBe('hint: emperor why blog\n');
+});
