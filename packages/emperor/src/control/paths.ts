@@ -1,0 +1,80 @@
+import type { z } from 'zod';
+
+import { actQuery, emperor, event, logsQuery, outcome, status, vassal, why } from './schemas.ts';
+
+/** One thing that may be asked. Served, documented and tested from this row. */
+export type Path = {
+  readonly method: 'get' | 'post';
+  /** As hono writes it: `:name` is a parameter. */
+  readonly path: string;
+  readonly summary: string;
+  readonly query: z.ZodType | undefined;
+  /** JSON of this schema; lines: text or JSON, one for each line, for as long as both sides like. */
+  readonly reply:
+    | { readonly is: 'json'; readonly schema: z.ZodType }
+    | { readonly is: 'lines' }
+    | { readonly is: 'json-lines'; readonly schema: z.ZodType }
+    | { readonly is: 'document' };
+};
+
+/** The whole control interface. */
+export const PATHS = {
+  emperor: {
+    method: 'get',
+    path: '/v1/emperor',
+    summary: 'The emperor itself, and what is wrong with the source of vassal files or the host',
+    query: undefined,
+    reply: { is: 'json', schema: emperor },
+  },
+  status: {
+    method: 'get',
+    path: '/v1/vassals',
+    summary: 'The emperor and every vassal',
+    query: undefined,
+    reply: { is: 'json', schema: status },
+  },
+  vassal: {
+    method: 'get',
+    path: '/v1/vassals/:name',
+    summary: 'One vassal',
+    query: undefined,
+    reply: { is: 'json', schema: vassal },
+  },
+  act: {
+    method: 'post',
+    path: '/v1/vassals/:name/:action{start|stop|restart|reload}',
+    summary: 'Do something with a vassal; the reply comes with the outcome, or at once when not told to wait',
+    query: actQuery,
+    reply: { is: 'json', schema: outcome },
+  },
+  why: {
+    method: 'get',
+    path: '/v1/vassals/:name/why',
+    summary: 'Why a vassal is as it is, and what to do next',
+    query: undefined,
+    reply: { is: 'json', schema: why },
+  },
+  logs: {
+    method: 'get',
+    path: '/v1/vassals/:name/logs',
+    summary: 'The last lines of what a vassal wrote and, when following, every one from now on',
+    query: logsQuery,
+    reply: { is: 'lines' },
+  },
+  events: {
+    method: 'get',
+    path: '/v1/events',
+    summary: 'Everything that happens from now on; a reader who does not keep up is cut off',
+    query: undefined,
+    reply: { is: 'json-lines', schema: event },
+  },
+  openapi: {
+    method: 'get',
+    path: '/v1/openapi.json',
+    summary: 'This document',
+    query: undefined,
+    reply: { is: 'document' },
+  },
+} as const satisfies Readonly<Record<string, Path>>;
+
+export type PathName = keyof typeof PATHS;
