@@ -177,31 +177,31 @@ export class FakeKeeper {
     this.commands.push(command);
     if (this.stalled) return new Promise(() => {});
     const generation = 'generation' in command ? command.generation : 0;
-    const { errno, then } = this.#obey(command);
+    const { errno, after } = this.#obey(command);
     this.say({ type: 'ack', command: command.do, generation, errno });
-    if (errno === 0) queueMicrotask(then);
+    if (errno === 0) queueMicrotask(after);
     return errno;
   }
 
-  #obey(command: KeeperCommand): { errno: number; then: () => void } {
+  #obey(command: KeeperCommand): { errno: number; after: () => void } {
     const nothing = (): void => {};
     switch (command.do) {
       case 'launch':
-        if (this.#generations.has(command.generation)) return { errno: EEXIST, then: nothing };
-        return { errno: 0, then: this.#launch(command) };
+        if (this.#generations.has(command.generation)) return { errno: EEXIST, after: nothing };
+        return { errno: 0, after: this.#launch(command) };
       case 'signal':
       case 'signal-all':
         return this.#signal(command.generation, command.signal);
       case 'kill':
-        if (!this.#generations.has(command.generation)) return { errno: ESRCH, then: nothing };
-        return { errno: 0, then: () => void this.#signal(command.generation, SIGKILL).then() };
+        if (!this.#generations.has(command.generation)) return { errno: ESRCH, after: nothing };
+        return { errno: 0, after: () => this.#signal(command.generation, SIGKILL).after() };
       case 'forget':
-        return { errno: this.#forget(command.generation), then: nothing };
+        return { errno: this.#forget(command.generation), after: nothing };
       case 'log':
-        return { errno: 0, then: nothing };
+        return { errno: 0, after: nothing };
       case 'quit': {
         const isBusy = [...this.#generations.values()].some(({ gone }) => !gone);
-        return isBusy ? { errno: EBUSY, then: nothing } : { errno: 0, then: () => this.#end() };
+        return isBusy ? { errno: EBUSY, after: nothing } : { errno: 0, after: () => this.#end() };
       }
     }
   }
@@ -243,14 +243,14 @@ export class FakeKeeper {
     };
   }
 
-  #signal(generation: number, signal: number): { errno: number; then: () => void } {
+  #signal(generation: number, signal: number): { errno: number; after: () => void } {
     const found = this.#generations.get(generation);
-    if (found === undefined || found.gone) return { errno: ESRCH, then: () => {} };
-    if (HARMLESS.includes(signal)) return { errno: 0, then: () => {} };
+    if (found === undefined || found.gone) return { errno: ESRCH, after: () => {} };
+    if (HARMLESS.includes(signal)) return { errno: 0, after: () => {} };
     const end = (): void => {
       if (!found.gone) this.exit(generation, { by: 'signal', signal: signalName(signal) });
     };
-    return { errno: 0, then: end };
+    return { errno: 0, after: end };
   }
 
   #forget(generation: number): number {

@@ -176,18 +176,25 @@ async function generationsIn(
   const base = instanceDirectory(hierarchy, instance);
   const places: GenerationPlace[] = [];
   for (const owner of await directoriesIn(base)) {
-    const [, uid] = /^u(\d{1,10})$/.exec(owner) ?? [];
-    if (uid === undefined) continue;
+    const ownerUid = numberAfter('u', owner);
+    if (ownerUid === undefined) continue;
     const names = onlyName === undefined ? await directoriesIn(`${base}/${owner}`) : [onlyName];
     for (const name of names) {
-      for (const entry of await directoriesIn(`${base}/${owner}/${name}`)) {
-        const [, generation] = /^g(\d{1,15})$/.exec(entry) ?? [];
-        if (generation !== undefined)
-          places.push({ instance, ownerUid: Number(uid), name, generation: Number(generation) });
+      const generations = (await directoriesIn(`${base}/${owner}/${name}`)).map((entry) =>
+        numberAfter('g', entry),
+      );
+      for (const generation of generations.filter((number) => number !== undefined)) {
+        places.push({ instance, ownerUid, name, generation });
       }
     }
   }
   return places;
+}
+
+/** 1001 of `u1001`; undefined for other directories. */
+function numberAfter(letter: string, entry: string): number | undefined {
+  const digits = entry.slice(letter.length);
+  return entry.startsWith(letter) && /^\d{1,15}$/.test(digits) ? Number(digits) : undefined;
 }
 
 async function directoriesIn(path: string): Promise<readonly string[]> {

@@ -55,16 +55,7 @@ export function decodeFact(text: string): KeeperFact | undefined {
   return decode?.(words);
 }
 
-/** `\xHH` for what may not stand in a line: control characters and the backslash. */
-export function escapeText(text: string): string {
-  // oxlint-disable-next-line no-control-regex -- control characters are what this is about
-  return text.replace(
-    /[\x00-\x1f\x7f\\]/g,
-    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  );
-}
-
-/** What `escapeText` was given. */
+/** The text of a last field, in which control characters and the backslash are written `\xHH`. */
 export function unescapeText(text: string): string {
   return text.replace(/\\x([0-9a-fA-F]{2})/g, (_, hex: string) =>
     String.fromCharCode(Number.parseInt(hex, 16)),

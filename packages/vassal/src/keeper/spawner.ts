@@ -101,7 +101,7 @@ export class Spawner {
 
   #ended(child: ChildProcess, reason: string): void {
     if (this.#child === child) this.#child = undefined;
-    for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(failed(`no spawner: ${reason}`));
+    for (const id of this.#waiting.keys()) this.#settle(id)?.reject(failed(`no spawner: ${reason}`));
   }
 
   #settle(id: string): Waiting | undefined {

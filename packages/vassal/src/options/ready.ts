@@ -81,7 +81,9 @@ function formatReady(value: Ready): string {
       return `log:${value.text}`;
     case 'delay':
       return `delay:${formatDuration(value.ms)}`;
-    default:
+    case 'auto':
+    case 'spawn':
+    case 'notify':
       return value.by;
   }
 }
