@@ -1,0 +1,105 @@
+/* Between fork and exec of the app. Run as the tenant, inside the jail, with all its restrictions: what is
+ * read here is read with the tenant's own rights. */
+#include "init.h"
+#include "io.h"
+#include "report.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* Tell the keeper who we are, before any code of the tenant can run: no word, no tenant code. The kernel adds
+ * the host's pid (SO_PASSCRED on the keeper's side). */
+static void introduce(void)
+{
+    struct word word = {WORD_APP, 0};
+    struct iovec part = {&word, sizeof word};
+    union {
+        char bytes[CMSG_SPACE(sizeof(int))];
+        struct cmsghdr align;
+    } control = {{0}};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    autoclose int self = (int)MUST(STAGE_INIT, sys_pidfd_open(getpid()));
+
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof self);
+    memcpy(CMSG_DATA(header), &self, sizeof self);
+    MUST(STAGE_INIT, sendmsg(CHILD_REPORT, &message, MSG_NOSIGNAL));
+}
+
+/* Mask and ignored signals survive exec: the app starts with neither. */
+static void default_signals(void)
+{
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    for (int number = 1; number < NSIG; number++)
+        (void)sigaction(number, &action, NULL); /* KILL, STOP and the libc's own refuse */
+    sigemptyset(&none);
+    MUST(STAGE_INIT, sigprocmask(SIG_SETMASK, &none, NULL));
+}
+
+static void take_stdio(void)
+{
+    int null = (int)must(open("/dev/null", O_RDWR | O_CLOEXEC), STAGE_EXEC, "/dev/null");
+    MUST(STAGE_EXEC, dup2(null, 0));
+    MUST(STAGE_EXEC, dup2(CHILD_OUT, 1));
+    MUST(STAGE_EXEC, dup2(CHILD_ERR, 2));
+    MUST(STAGE_EXEC, sys_close_range(3, ~0U, KEEPER_CLOSE_RANGE_CLOEXEC));
+}
+
+static const char *search_path(char **environment)
+{
+    for (; *environment; environment++)
+        if (strncmp(*environment, "PATH=", 5) == 0)
+            return *environment + 5;
+    return DEFAULT_PATH;
+}
+
+/* As execvp, without its libc-dependent fall-back to a shell. errno: the last real one, EACCES before ENOENT.
+ */
+static void exec_in_path(char **arguments, char **environment)
+{
+    char file[4096];
+    bool denied = false;
+    if (strchr(arguments[0], '/')) {
+        execve(arguments[0], arguments, environment);
+        return;
+    }
+    for (const char *dir = search_path(environment); *dir;) {
+        size_t length = strcspn(dir, ":");
+        if (format_text(file, sizeof file, "%.*s%s%s", (int)length, dir, length ? "/" : "", arguments[0]))
+            execve(file, arguments, environment);
+        else
+            errno = ENAMETOOLONG;
+        if (errno == EACCES)
+            denied = true;
+        else if (errno != ENOENT && errno != ENOTDIR)
+            return;
+        dir += length + (dir[length] == ':');
+    }
+    errno = denied ? EACCES : ENOENT;
+}
+
+_Noreturn void app_exec(const struct spec *spec)
+{
+    MUST(STAGE_INIT, setsid());
+    introduce();
+    if (spec->chdir)
+        must(chdir(spec->chdir), STAGE_CHDIR, spec->chdir);
+    char **environment = environment_build(spec);
+    default_signals();
+    take_stdio();
+    exec_in_path((char **)spec->arguments.at, environment);
+    fail(STAGE_EXEC, spec->arguments.at[0]);
+}

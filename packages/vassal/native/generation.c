@@ -1,0 +1,301 @@
+/* From `launch` to a running app. Run by the keeper (root): it prepares what must exist outside the jail,
+ * clones, and from then on only listens: the child jails itself and says where it failed. */
+#include "facts.h"
+#include "io.h"
+#include "keeper.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define REPORTS_PER_TURN 64
+
+/* Decoded in place, used until clone; the child has its own copy from then on. */
+static struct spec spec;
+static page_aligned char carries[GENERATIONS][2][LOG_LINE_MAX];
+
+struct generation *generation_find(struct keeper *keeper, uint64_t id)
+{
+    for (size_t i = 0; i < GENERATIONS; i++)
+        if (keeper->generations[i].phase != PHASE_FREE && keeper->generations[i].id == id)
+            return &keeper->generations[i];
+    return NULL;
+}
+
+static void reset(struct generation *g)
+{
+    memset(g, 0, offsetof(struct generation, failure));
+    g->notify_path[0] = g->status_text[0] = g->ready_text[0] = g->counters[0] = '\0';
+    g->status = g->report = g->notify = g->init_pidfd = g->app_pidfd = g->events = -1;
+    g->streams[0].fd = g->streams[1].fd = -1;
+    g->retry_ns = NEVER;
+}
+
+struct generation *generation_take(struct keeper *keeper, uint64_t id, const char *tag, size_t tag_size)
+{
+    for (size_t i = 0; i < GENERATIONS; i++) {
+        struct generation *g = &keeper->generations[i];
+        if (g->phase != PHASE_FREE)
+            continue;
+        reset(g);
+        g->phase = PHASE_LAUNCHING;
+        g->id = id;
+        g->launching_at = monotonic_ms();
+        memcpy(g->tag, tag, tag_size);
+        g->tag_size = tag_size;
+        for (size_t j = 0; j < LENGTH(g->streams); j++)
+            g->streams[j].carry = carries[i][j];
+        g->streams[1].is_err = true;
+        return g;
+    }
+    return NULL;
+}
+
+void generation_forget(struct generation *g)
+{
+    reset(g);
+    g->phase = PHASE_FREE;
+}
+
+static int prepare(struct keeper *keeper, struct generation *g, char *blob, size_t blob_size)
+{
+    const char *wrong = spec_decode(&spec, blob, blob_size);
+    if (wrong)
+        return note_failure(&g->failure, STAGE_SPEC, EINVAL, wrong);
+    int error = log_open(&keeper->log);
+    if (error)
+        return note_failure(&g->failure, STAGE_LOG, -error, keeper->log.path);
+    if (spec.ready_log)
+        (void)copy_text(g->ready_text, sizeof g->ready_text, spec.ready_log); /* spec.c checked the length */
+    if (scratch_prepare(&keeper->scratch, &spec, &g->failure) < 0 || cgroups_make(g, &spec) < 0)
+        return -1;
+    return notify_make(keeper, g, &spec);
+}
+
+/* Both ends belong to the app's uid, so that it can open /dev/stdout and /dev/stderr. */
+static int make_stream(struct stream *stream, int *write_end)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    stream->fd = ends[0];
+    *write_end = ends[1];
+    if (fchown(ends[1], spec.uid, spec.gid) < 0)
+        return -1;
+    return fcntl(ends[0], F_SETFL, O_NONBLOCK);
+}
+
+static int make_channels(struct generation *g, struct birth *birth)
+{
+    const int on = 1;
+    int ends[2];
+    if (make_stream(&g->streams[0], &birth->out) < 0 || make_stream(&g->streams[1], &birth->err) < 0)
+        return -1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -1;
+    g->status = ends[0];
+    birth->status = ends[1];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+        return -1;
+    g->report = ends[0];
+    birth->report = ends[1];
+    if (setsockopt(g->report, SOL_SOCKET, SO_PASSCRED, &on, sizeof on) < 0)
+        return -1;
+    return fcntl(g->status, F_SETFL, O_NONBLOCK);
+}
+
+static int clone_child(struct generation *g, const struct birth *birth)
+{
+    int pidfd = -1;
+    autoclose int group = g->has_v2 ? cgroup_open(g) : -1;
+    if (g->has_v2 && group < 0)
+        return note_failure(&g->failure, STAGE_CGROUP, errno, spec.cgroup);
+    if (g->has_v2)
+        g->events = openat(group, "cgroup.events", O_RDONLY | O_CLOEXEC);
+    if (g->has_v2 && g->events < 0)
+        return note_failure(&g->failure, STAGE_CGROUP, errno, "cgroup.events");
+
+    struct clone_request request = {
+        .flags = (spec.unshare & ~(uint64_t)CLONE_NEWCGROUP) | KEEPER_CLONE_PIDFD |
+                 (g->has_v2 ? KEEPER_CLONE_INTO_CGROUP : 0),
+        .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        .exit_signal = SIGCHLD,
+        .cgroup = g->has_v2 ? (uint64_t)group : 0,
+    };
+    pid_t pid = sys_clone3(&request);
+    if (pid < 0)
+        return note_failure(&g->failure, STAGE_NAMESPACES, errno, "clone3");
+    if (pid == 0)
+        init_run(birth);
+    g->init = pid;
+    g->init_pidfd = pidfd;
+    return 0;
+}
+
+static int start(struct keeper *keeper, struct generation *g)
+{
+    struct birth birth = {.spec = &spec, .generation = g->id, .name = keeper->name};
+    birth.status = birth.report = birth.out = birth.err = -1;
+    int result = make_channels(g, &birth) < 0 ? note_failure(&g->failure, STAGE_INIT, errno, "pipes")
+                                              : clone_child(g, &birth);
+    close_fd(&birth.status);
+    close_fd(&birth.report);
+    close_fd(&birth.out);
+    close_fd(&birth.err);
+    return result;
+}
+
+void generation_launch(struct keeper *keeper, struct generation *g, char *blob, size_t blob_size)
+{
+    if (prepare(keeper, g, blob, blob_size) < 0 || start(keeper, g) < 0)
+        generation_fail(keeper, g);
+    RELEASE(spec);
+}
+
+void generation_become_ready(struct keeper *keeper, struct generation *g)
+{
+    if (g->is_ready || (g->phase != PHASE_LAUNCHING && g->phase != PHASE_RUNNING))
+        return;
+    g->is_ready = true;
+    g->ready_at = monotonic_ms();
+    if (g->phase == PHASE_RUNNING)
+        fact_ready(keeper, g);
+}
+
+static void become_running(struct keeper *keeper, struct generation *g)
+{
+    g->phase = PHASE_RUNNING;
+    g->launched_at = monotonic_ms();
+    fact_launched(keeper, g);
+    if (g->is_ready)
+        fact_ready(keeper, g);
+    if (g->has_exit || g->init_reaped)
+        generation_exit(keeper, g, g->has_exit ? g->exit_status : g->init_status);
+}
+
+/* End-of-file means exec, or that everybody died on the way: without the app's own word no tenant code ran.
+ */
+void generation_status_readable(struct keeper *keeper, struct generation *g)
+{
+    struct failure failure;
+    if (g->phase != PHASE_LAUNCHING || g->status < 0)
+        return;
+    ssize_t size = read(g->status, &failure, sizeof failure);
+    if (size < 0)
+        return;
+    generation_report_readable(keeper, g);
+    close_fd(&g->status);
+    if (size == (ssize_t)sizeof failure) {
+        failure.what[sizeof failure.what - 1] = '\0';
+        g->failure = failure;
+        generation_fail(keeper, g);
+    } else if (!g->has_app) {
+        (void)note_failure(&g->failure, STAGE_INIT, g->killed ? EINTR : ECHILD,
+                           g->killed ? "killed" : "init died");
+        generation_fail(keeper, g);
+    } else {
+        become_running(keeper, g);
+    }
+}
+
+static void take_word(struct keeper *keeper, struct generation *g, const struct word *word)
+{
+    switch ((enum word_kind)word->kind) {
+    case WORD_APP:
+        break; /* its use is in what came with it */
+    case WORD_EXIT:
+        if (g->has_exit)
+            break;
+        g->has_exit = true;
+        g->exit_status = word->value;
+        generation_exit(keeper, g, word->value);
+        break;
+    case WORD_READY:
+        generation_become_ready(keeper, g);
+        break;
+    case WORD_TOUCHED:
+        if (g->phase != PHASE_RUNNING || monotonic_ns() - g->touched_ns < NS_PER_S)
+            break;
+        g->touched_ns = monotonic_ns();
+        fact_touched(keeper, g);
+        break;
+    }
+}
+
+/* The first message with a descriptor is the app's; the kernel wrote the sender's pid as we see it. */
+static void take_control(struct generation *g, struct msghdr *message)
+{
+    struct ucred sender = {0};
+    int pidfd = -1;
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = next_control(message, header)) {
+        if (header->cmsg_level != SOL_SOCKET)
+            continue;
+        if (header->cmsg_type == SCM_CREDENTIALS)
+            memcpy(&sender, CMSG_DATA(header), sizeof sender);
+        if (header->cmsg_type == SCM_RIGHTS)
+            memcpy(&pidfd, CMSG_DATA(header), sizeof pidfd);
+    }
+    if (pidfd < 0)
+        return;
+    if (g->has_app || g->phase != PHASE_LAUNCHING || sender.pid <= 0) {
+        close(pidfd);
+        return;
+    }
+    g->has_app = true;
+    g->app = sender.pid;
+    g->app_pidfd = pidfd;
+}
+
+void generation_report_readable(struct keeper *keeper, struct generation *g)
+{
+    for (int i = 0; i < REPORTS_PER_TURN && g->report >= 0; i++) {
+        struct word word;
+        struct iovec part = {&word, sizeof word};
+        union {
+            char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+            struct cmsghdr align;
+        } control;
+        struct msghdr message = {.msg_iov = &part,
+                                 .msg_iovlen = 1,
+                                 .msg_control = control.bytes,
+                                 .msg_controllen = sizeof control.bytes};
+        ssize_t size = recvmsg(g->report, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+        if (size < 0)
+            return;
+        if (size == 0) {
+            close_fd(&g->report);
+            return;
+        }
+        take_control(g, &message);
+        if (size == (ssize_t)sizeof word)
+            take_word(keeper, g, &word);
+    }
+}
+
+void generation_stream_readable(struct keeper *keeper, struct generation *g, struct stream *stream,
+                                int64_t now_ns)
+{
+    const char *wanted = g->ready_text[0] && !g->is_ready ? g->ready_text : NULL;
+    if (stream->fd < 0)
+        return;
+    struct stream_turn turn = stream_read(stream, &keeper->log, wanted, now_ns);
+    if (turn.ended)
+        close_fd(&stream->fd);
+    if (turn.found)
+        generation_become_ready(keeper, g);
+}
+
+void generation_init_ended(struct keeper *keeper, struct generation *g, int status)
+{
+    generation_report_readable(keeper, g); /* its word tells more than its end */
+    g->init_reaped = true;
+    g->init_status = status;
+    generation_status_readable(keeper, g);
+    generation_exit(keeper, g, status); /* killed before it could say a word */
+    generation_settle(keeper, g, monotonic_ns());
+}

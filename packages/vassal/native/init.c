@@ -1,0 +1,133 @@
+/* pid 1 of the jail. Run by the child of the keeper: as root until jail_enter() returns, then as the tenant,
+ * with the app's full restrictions. Forks the app, reaps everything, ends with the app's status; the kernel
+ * kills the rest of a pid namespace with it. It also ends when its keeper is gone: nothing runs that nobody
+ * holds. */
+#include "init.h"
+
+#include "io.h"
+#include "jail.h"
+#include "report.h"
+#include "sys.h"
+#include "title.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define TOUCH_PAUSE_MS 1000
+
+/* Everything the keeper has open is a way out of the jail: only four descriptors come along. */
+static void take_descriptors(const struct birth *birth)
+{
+    const int from[] = {birth->status, birth->report, birth->out, birth->err};
+    int high[LENGTH(from)];
+    for (size_t i = 0; i < LENGTH(from); i++) {
+        high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64);
+        if (high[i] < 0)
+            _exit(125);
+    }
+    for (size_t i = 0; i < LENGTH(from); i++)
+        if (dup3(high[i], CHILD_STATUS + (int)i, O_CLOEXEC) < 0)
+            _exit(125);
+    report_to(CHILD_STATUS);
+    MUST(STAGE_INIT, sys_close_range(CHILD_FD_END, ~0U, 0));
+}
+
+void say(enum word_kind kind, int value)
+{
+    struct word word = {kind, value};
+    ssize_t sent;
+    do
+        sent = send(CHILD_REPORT, &word, sizeof word, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR); /* a keeper that is gone needs no word */
+}
+
+static pid_t fork_app(const struct spec *spec)
+{
+    pid_t pid = (pid_t)MUST(STAGE_INIT, fork());
+    if (pid == 0) {
+        /* Without a pid namespace nothing else ties the app to its init. */
+        if (!(spec->unshare & CLONE_NEWPID))
+            MUST(STAGE_INIT, prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+        app_exec(spec);
+    }
+    return pid;
+}
+
+/* All signals are blocked: those to pid 1 wait for ever, the children's arrive here. */
+static int watch_children(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGCHLD);
+    return (int)MUST(STAGE_INIT, signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+}
+
+static _Noreturn void end_with(int status)
+{
+    say(WORD_EXIT, status);
+    _exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static void reap(int signals, pid_t app)
+{
+    struct signalfd_siginfo info;
+    int status;
+    pid_t pid;
+    while (read(signals, &info, sizeof info) > 0)
+        ;
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+        if (pid == app)
+            end_with(status);
+}
+
+/* A watch that fired rests for a second: one word tells as much as a thousand. */
+static _Noreturn void serve(int signals, int watch, pid_t app)
+{
+    bool resting = false;
+    for (;;) {
+        struct pollfd fds[] = {{.fd = signals, .events = POLLIN},
+                               {.fd = CHILD_REPORT, .events = 0},
+                               {.fd = resting ? -1 : watch, .events = POLLIN}};
+        int count = poll(fds, LENGTH(fds), resting ? TOUCH_PAUSE_MS : -1);
+        if (fds[1].revents)
+            _exit(125); /* the keeper is gone */
+        if (fds[0].revents)
+            reap(signals, app);
+        if (count == 0)
+            resting = false;
+        if (fds[2].revents && touch_changed(watch)) {
+            say(WORD_TOUCHED, 0);
+            resting = true;
+        }
+    }
+}
+
+_Noreturn void init_run(const struct birth *birth)
+{
+    struct spec *spec = birth->spec;
+    take_descriptors(birth);
+    title_set("init", birth->name);
+    MUST(STAGE_INIT, setsid());
+    if (!(spec->unshare & CLONE_NEWPID))
+        MUST(STAGE_INIT, prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0));
+
+    jail_enter(spec, birth->generation);
+
+    MUST(STAGE_INIT, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
+    MUST(STAGE_INIT, sys_close_range(CHILD_FD_END, ~0U, 0));
+    int signals = watch_children();
+    int watch = touch_watch(spec);
+    probe_start(spec); /* before the app: a launch that fails has run no tenant code */
+    pid_t app = fork_app(spec);
+    close(CHILD_OUT);
+    close(CHILD_ERR);
+    close(CHILD_STATUS);
+    serve(signals, watch, app);
+}

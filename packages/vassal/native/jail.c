@@ -1,0 +1,17 @@
+/* Run by the child of the keeper, as root, in the namespaces that clone3 made; leaves it as the tenant. */
+#include "jail.h"
+
+/* The order is the design (docs/reference/keeper-protocol.md, design.md §7). Nothing here is optional at run
+ * time: a step with nothing to do returns at once, it is not skipped by its caller. The v2 group and the
+ * namespaces but the cgroup one are there from the first instruction (clone3). */
+void jail_enter(struct spec *spec, uint64_t generation)
+{
+    cgroups_v1_join(spec);          /* first: single-threaded and childless, it needs no global lock */
+    cgroup_namespace_enter(spec);   /* after the joins: the groups of this moment become its roots */
+    mounts_apply(spec, generation); /* needs CAP_SYS_ADMIN, and the namespaces it shows (proc, cgroup2) */
+    hostname_set(spec);
+    loopback_up(spec);
+    limits_apply(spec);    /* raising needs root, so before identity */
+    identity_become(spec); /* keyring, groups, gid, uid, capability sets, no_new_privs, in that order */
+    landlock_enter(spec);  /* last: it needs no_new_privs, and forbids what others did */
+}

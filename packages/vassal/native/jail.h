@@ -1,0 +1,22 @@
+/* From clone to the tenant: everything between is done by the steps below, in the order of jail_enter(). */
+#ifndef KEEPER_JAIL_H
+#define KEEPER_JAIL_H
+
+#include "spec.h"
+
+#include <stdint.h>
+
+/* Put the calling process into the jail: it is the tenant, fully restricted, when this returns. */
+void jail_enter(struct spec *spec, uint64_t generation);
+
+/* The steps, one file each; every one fails closed and has nothing to do when the spec asks nothing. */
+void cgroups_v1_join(const struct spec *spec);
+void cgroup_namespace_enter(const struct spec *spec);
+void mounts_apply(struct spec *spec, uint64_t generation);
+void hostname_set(const struct spec *spec);
+void loopback_up(const struct spec *spec);
+void limits_apply(const struct spec *spec);
+void identity_become(const struct spec *spec);
+void landlock_enter(const struct spec *spec);
+
+#endif

@@ -1,0 +1,16 @@
+/* Chooses the role. Started by the emperor, as root, from a clean command line. */
+#include "spawner.h"
+#include "title.h"
+
+#include <stdio.h>
+#include <string.h>
+
+int main(int argc, char **argv, char **environment)
+{
+    if (argc < 4 || strcmp(argv[1], "spawner") != 0) {
+        (void)fprintf(stderr, "usage: keeper spawner KEEPERS_DIR CGROUP_LEAF [PADDING]\n");
+        return 2;
+    }
+    title_init(argc, argv, environment);
+    return spawner_run(argv[2], argv[3]);
+}

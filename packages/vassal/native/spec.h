@@ -1,0 +1,96 @@
+/* What one launch asks for, as decoded from its blob. Every text points into the blob. */
+#ifndef KEEPER_SPEC_H
+#define KEEPER_SPEC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#define BLOB_MAX 131072
+
+enum mount_kind {
+    MOUNT_KEEP,
+    MOUNT_HIDE,
+    MOUNT_MASK,
+    MOUNT_READONLY,
+    MOUNT_BIND,
+    MOUNT_FILE,
+    MOUNT_SHM,
+    MOUNT_DEVPTS,
+    MOUNT_PROC,
+    MOUNT_SYSFS,
+    MOUNT_CGROUP2,
+};
+
+/* `tmp`, `dev` and `run` are several of these. */
+struct mount_step {
+    enum mount_kind kind;
+    unsigned flags;     /* KEEPER_MOUNT_* of bind */
+    const char *source; /* of bind (`@/...` = scratch); content of file; hidepid of proc */
+    const char *path;   /* where it goes */
+    int tree;           /* while jailing: what was taken before anything changed, or -1 */
+};
+
+struct cgroup_write {
+    const char *dir, *file, *value;
+};
+
+struct counter {
+    const char *name, *path, *key;
+};
+
+struct resource_limit {
+    int resource;
+    struct rlimit limit;
+};
+
+#define LIST(type, most)                                                                                     \
+    struct {                                                                                                 \
+        size_t count;                                                                                        \
+        type at[most];                                                                                       \
+    }
+
+struct spec {
+    const char *cgroup; /* v2, or NULL */
+    LIST(const char *, 8) cgroups_v1;
+    LIST(struct cgroup_write, 64) cgroup_writes;
+    LIST(struct counter, 16) counters;
+    uint64_t unshare;
+
+    const char *scratch;
+    uint64_t tmp_bytes, tmp_inodes;
+    bool private_tmp, private_dev;
+    bool tmp, dev, run; /* these words were there */
+    LIST(struct mount_step, 192) mounts;
+
+    const char *hostname;
+    bool loopback;
+    LIST(struct resource_limit, 24) limits;
+
+    LIST(gid_t, 64) groups;
+    uid_t uid;
+    gid_t gid;
+    bool has_uid, has_gid, has_caps, has_umask;
+    uint64_t caps;
+    bool no_new_privs;
+    uint64_t landlock_scope;
+    mode_t umask;
+
+    const char *notify;
+    bool ready_notify;
+    const char *ready_log;
+    const char *ready_host, *ready_port;
+    LIST(const char *, 8) touch;
+
+    const char *chdir;
+    const char *env_file;
+    LIST(const char *, 512) env;
+    LIST(char *, 1024) arguments; /* one less is allowed: the last is NULL for exec */
+} __attribute__((aligned(4096))); /* whole pages, to be given back after clone */
+
+/* Decode a blob into a zeroed `spec`. NULL, or the word that is wrong. `blob[size]` must be writable. */
+const char *spec_decode(struct spec *spec, char *blob, size_t size);
+
+#endif
