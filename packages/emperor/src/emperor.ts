@@ -86,6 +86,7 @@ export class Emperor {
     held.wake?.();
     this.#marked.delete(held);
     this.#throttle.done(held.name);
+    this.#throttle.withdraw(held.name);
     this.#vassals.delete(held.name);
     for (const waiter of held.waiters) waiter();
   }
@@ -183,8 +184,9 @@ export class Emperor {
       const now = this.#parts.clock.now();
       const situation = this.#situation(held);
       const step = held.busy || now < held.holdUntil ? undefined : nextStep(situation, now);
+      if (!isLaunching(held)) this.#throttle.done(held.name);
       if (step?.do === 'start') this.#throttle.ask(held.name, held.file?.ownerUid ?? 0);
-      else if (!isLaunching(held)) this.#throttle.done(held.name);
+      else this.#throttle.withdraw(held.name);
       if (step !== undefined && step.do !== 'start') this.#execute(held, step);
       this.#setWake(held, nextWake(situation), now);
     } catch (error) {

@@ -111,6 +111,21 @@ test('what cannot be prepared backs off and says why', async () => {
   });
 });
 
+test('a launch that fails is tried again at once, then later and later', async () => {
+  const world = new FakeWorld();
+  world.unprepared = new EmperorError('state_unwritable', 'no space');
+  const held = world.write('blog', specOf('blog'));
+  for (let turn = 0; turn < 4; turn += 1) {
+    await world.settle();
+    world.clock.advance(1);
+  }
+  expect(held.generation).toBe(2);
+
+  world.clock.advance(1_000);
+  await world.settle();
+  expect(held.generation).toBeGreaterThan(2);
+});
+
 test('a vassal waits for what it starts after', async () => {
   const world = new FakeWorld();
   world.unprepared = new EmperorError('state_unwritable', 'not yet');

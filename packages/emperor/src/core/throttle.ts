@@ -12,6 +12,7 @@ type Waiting = { readonly name: VassalName; readonly owner: number };
 export class Throttle {
   readonly #slots: number;
   readonly #waiting = new Map<number, Map<VassalName, Waiting>>();
+  readonly #waitingFor = new Map<VassalName, number>();
   readonly #underWay = new Map<VassalName, number>();
   readonly #load = new Map<number, number>();
   readonly #lastTurn = new Map<number, number>();
@@ -25,8 +26,10 @@ export class Throttle {
   ask(name: VassalName, owner: number): void {
     if (this.#underWay.has(name)) return;
     const mine = this.#waiting.get(owner) ?? new Map<VassalName, Waiting>();
+    if (this.#waitingFor.get(name) !== owner) this.withdraw(name);
     if (!mine.has(name)) mine.set(name, { name, owner });
     this.#waiting.set(owner, mine);
+    this.#waitingFor.set(name, owner);
   }
 
   /** Whoever may start now; the caller must `done` each of them later. */
@@ -41,13 +44,10 @@ export class Throttle {
     return admitted;
   }
 
-  /** The launch of `name` ended, well or not, or it is no longer wanted. */
+  /** The launch of `name` ended, well or not. */
   done(name: VassalName): void {
     const owner = this.#underWay.get(name);
-    if (owner === undefined) {
-      for (const waiting of this.#waiting.keys()) this.#withdraw(name, waiting);
-      return;
-    }
+    if (owner === undefined) return;
     this.#underWay.delete(name);
     const load = (this.#load.get(owner) ?? 1) - 1;
     if (load > 0) this.#load.set(owner, load);
@@ -55,8 +55,10 @@ export class Throttle {
     if (load <= 0 && !this.#waiting.has(owner)) this.#lastTurn.delete(owner);
   }
 
-  isWaiting(name: VassalName): boolean {
-    return [...this.#waiting.values()].some((mine) => mine.has(name));
+  /** `name` no longer wants a turn. */
+  withdraw(name: VassalName): void {
+    const owner = this.#waitingFor.get(name);
+    if (owner !== undefined) this.#unqueue(name, owner);
   }
 
   #next(): Waiting | undefined {
@@ -70,14 +72,15 @@ export class Throttle {
   }
 
   #take({ name, owner }: Waiting): void {
-    this.#withdraw(name, owner);
+    this.#unqueue(name, owner);
     this.#underWay.set(name, owner);
     this.#load.set(owner, (this.#load.get(owner) ?? 0) + 1);
     this.#turn += 1;
     this.#lastTurn.set(owner, this.#turn);
   }
 
-  #withdraw(name: VassalName, owner: number): void {
+  #unqueue(name: VassalName, owner: number): void {
+    this.#waitingFor.delete(name);
     const mine = this.#waiting.get(owner);
     if (mine?.delete(name) === true && mine.size === 0) this.#waiting.delete(owner);
   }

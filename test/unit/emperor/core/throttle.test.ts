@@ -42,7 +42,7 @@ test('asking twice is asking once, and taking back is possible', () => {
   throttle.ask(named('a'), 0);
   throttle.ask(named('a'), 0);
   throttle.ask(named('b'), 0);
-  throttle.done(named('b'));
+  throttle.withdraw(named('b'));
 
   expect(throttle.admit()).toEqual(['a']);
 });

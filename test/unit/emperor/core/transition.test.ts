@@ -55,7 +55,7 @@ describe('coming up', () => {
   });
 
   test('readiness of another generation means nothing', () => {
-    const waiting = after([{ type: 'start-sent', generation: 2, fresh: true }, launched(2, undefined)]);
+    const waiting = after([{ type: 'start-sent', generation: 2, fresh: true }, launchedReady(2, undefined)]);
 
     expect(transition(waiting, { type: 'ready', generation: 1, at: 150 }, LIFECYCLE, 150)).toBe(waiting);
   });
