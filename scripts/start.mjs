@@ -57,10 +57,10 @@ emperor.on('error', (error) => {
 emperor.on('exit', (code, signal) => {
   process.exitCode = code ?? 1;
   if (hasKeepers()) {
-    const how = signal === null ? 'handed over' : `ended by ${signal}`;
-    process.stdout.write(`the emperor ${how}; its vassals go on, so ${base} stays\n`);
+    const how = signal === null ? 'has gone' : `was ended by ${signal}`;
+    process.stdout.write(`the emperor ${how} and left vassals running, so ${base} stays\n`);
     process.stdout.write(
-      `hint: stop them with: ${['npx emperor', ...argv].join(' ')}, then Ctrl-C; then rm -r ${base}\n`,
+      `hint: emperor ${argv.join(' ')} adopts them; Ctrl-C there stops them; then rm -r ${base}\n`,
     );
     return;
   }
@@ -116,17 +116,17 @@ function userConfig() {
 }
 
 function introduction() {
-  const look = `EMPEROR_RUNTIME_DIR=${at('run')} npx emperor`;
   const lines = [
     `emperor: running ${examples.length} examples of vassals.d from a copy of their own:`,
     `  ${at('vassals')}    edit, touch, add and remove .ini files here`,
     `  ${at('apps')}       the programs that they run`,
     '',
-    'look at it from another terminal, in this directory:',
-    `  ${look} status`,
-    `  ${look} status hello`,
-    `  ${look} logs -f hello`,
-    `  ${look} why python-wsgi`,
+    'look at it from another terminal:',
+    `  export PATH="${join(REPOSITORY, 'node_modules/.bin')}:$PATH" EMPEROR_RUNTIME_DIR=${at('run')}`,
+    '  emperor status',
+    '  emperor status hello',
+    '  emperor logs -f hello',
+    '  emperor why python-wsgi',
     '  curl http://127.0.0.1:8101/',
     '',
   ];
