@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import { hasErrors } from '@emperor/common/diagnostic';
 import { vassalNameOfFile } from '@emperor/common/name';
 import { type OperatorLayer, readVassalFile, type VassalSource } from '@emperor/vassal/file/check';
 import { vassalOptions } from '@emperor/vassal/options';
@@ -28,9 +29,12 @@ const NOBODY: AccountsQuery = { userNames: new Set(), uids: new Set(), groupName
 export async function decoderOf(parts: DecoderParts): Promise<Decoder> {
   let accounts = await parts.ask(NOBODY);
   const decode = (file: FileText): Decoded => {
-    const built = buildSpec(sourceOf(parts, accounts, file), { accounts, host: parts.host });
-    const { spec, diagnostics } = built;
-    return { spec, revision: spec === undefined ? undefined : revisionOf(spec), diagnostics };
+    const source = sourceOf(parts, accounts, file);
+    const { spec, diagnostics } = buildSpec(source, { accounts, host: parts.host });
+    const all = [...source.diagnostics, ...diagnostics];
+    if (spec === undefined || hasErrors(all))
+      return { spec: undefined, revision: undefined, diagnostics: all };
+    return { spec, revision: revisionOf(spec), diagnostics: all };
   };
   return {
     prepare: async (files) => {
