@@ -86,10 +86,10 @@ function codeOf({ ok, action, vassal }: OutcomeJson): number {
 }
 
 function show({ ok, name, message, hint }: OutcomeJson, io: CommandIo): void {
-  const { green, red } = paletteFor(io);
+  const { green } = paletteFor(io);
   const [vassal, said] = [neutralise(name), neutralise(message)];
   if (ok) io.out(`${green(`vassal ${vassal}`)}: ${said}\n`);
-  else io.err(`${red(`vassal ${vassal} failed`)}: ${said}\n`);
+  else io.err(`vassal ${vassal} failed: ${said}\n`);
   if (hint !== null) io.err(`hint: ${neutralise(hint)}\n`);
 }
 

@@ -18,6 +18,6 @@ export function renderWhy(why: WhyJson, palette: Palette): string {
 }
 
 function historyLine({ at, what, afterMs }: HistoryJson): string {
-  const after = afterMs === null ? '' : ` (after ${shortDuration(afterMs)})`;
+  const after = afterMs === null || afterMs < 1 ? '' : ` (after ${shortDuration(afterMs)})`;
   return `${at}  ${neutralise(what)}${after}`;
 }
