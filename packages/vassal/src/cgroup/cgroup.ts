@@ -1,4 +1,4 @@
-import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import type { Clock } from '@emperor/common/clock';
 import { describeError, EmperorError, isErrno } from '@emperor/common/errors';
 import type { LimitsSpec } from '../spec/spec.ts';
@@ -11,7 +11,7 @@ import {
   instanceDirectory,
   versionOf,
 } from './hierarchy.ts';
-import { type CgroupCounter, type CgroupWrite, planLiveLimits } from './limits.ts';
+import { type CgroupCounter, type LiveLimit, planLiveLimits } from './limits.ts';
 
 /** What `ensureBase` made: where keepers are born, and what could not be had. */
 export type CgroupBase = {
@@ -27,6 +27,7 @@ export type FoundGeneration = GenerationPlace & { readonly directories: readonly
 const KILL_PATIENCE_MS = 10_000;
 const FIRST_LOOK_MS = 2;
 const SLOWEST_LOOK_MS = 100;
+const MOST_ROUNDS = 20;
 
 /**
  * Make the tree of this emperor: `emperor-INSTANCE` in each hierarchy, on v2 the leaves `keepers` and `emperor` with
@@ -82,18 +83,30 @@ export async function releaseBase(host: CgroupHost, instance: string, ownPid: nu
     await unlessRefused(() => removeEmpty(instanceDirectory(hierarchy, instance)));
 }
 
-/** Write limits to a running generation; returns a line for each that the kernel did not take. */
+/**
+ * Make a running generation obey other limits; returns a line for each that the kernel did not take. On v1 a limit may
+ * need a group that the generation was started without: it is made, and every process of the generation moved there.
+ * The keeper does not know of such a group: `sweepEmpty` removes it when the generation is gone.
+ */
 export async function applyLive(
   limits: LimitsSpec,
   host: CgroupHost,
   place: GenerationPlace,
 ): Promise<readonly string[]> {
   const refused: string[] = [];
-  for (const write of planLiveLimits(limits, host, place)) {
-    const line = await writeLimit(write);
+  const v2 = host.v2 && generationDirectory(host.v2, place);
+  for (const limit of planLiveLimits(limits, host, place)) {
+    const line = await applyLimit(limit, v2);
     if (line !== undefined) refused.push(line);
   }
   return refused;
+}
+
+/** Remove the groups of one vassal in which nothing runs; those of running generations stay. */
+export async function sweepEmpty(host: CgroupHost, instance: string, name: string): Promise<void> {
+  for (const { directories } of await listGenerations(host, instance, name)) {
+    for (const directory of directories) await removeWithParents(directory);
+  }
 }
 
 /** Every generation of this instance that has a group somewhere, of all vassals or of one. */
@@ -149,23 +162,53 @@ export async function readCounters(
   return Object.fromEntries(read.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])));
 }
 
-async function writeLimit({ dir, file, value }: CgroupWrite): Promise<string | undefined> {
+async function applyLimit(
+  { asked, dir, writes }: LiveLimit,
+  members: string | undefined,
+): Promise<string | undefined> {
+  const isThere = await exists(dir);
+  if (!isThere && asked === undefined) return undefined;
   try {
-    await writeFile(`${dir}/${file}`, value);
+    if (!isThere) await mkdir(dir, { recursive: true });
+    for (const { dir: into, file, value } of writes) await writeFile(`${into}/${file}`, value);
+    if (!isThere) await moveAll(members, dir);
     return undefined;
   } catch (error) {
-    if (isErrno(error, 'EBUSY')) return `asked ${file}=${value}, kernel kept the old limit: more is in use`;
-    // Without a limit at its start, the generation has no group in this v1 hierarchy, and cannot get one any more.
-    if (isErrno(error, 'ENOENT'))
-      return isNone(value)
-        ? undefined
-        : `asked ${file}=${value}, it applies at the next start: the running jail has no such group`;
-    return `asked ${file}=${value}, kernel gives nothing: ${describeError(error)}`;
+    const gives = isErrno(error, 'EBUSY')
+      ? 'the old limit: more is in use'
+      : `nothing: ${describeError(error)}`;
+    return `asked ${asked ?? `no limit in ${dir}`}, kernel gives ${gives}`;
   }
 }
 
-function isNone(value: string): boolean {
-  return value.startsWith('max') || value === '-1' || value.endsWith('_period_us');
+/** Forks go on while we move: again, until all are there. */
+async function moveAll(members: string | undefined, dir: string): Promise<void> {
+  if (members === undefined)
+    throw new Error('without control groups v2 nobody knows the processes of the jail');
+  for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    const moved = new Set(await ownPids(dir));
+    const left = (await pidsIn(members)).filter((pid) => !moved.has(pid));
+    if (left.length === 0) return;
+    for (const pid of left) await unlessGone(() => writeFile(`${dir}/cgroup.procs`, String(pid)));
+  }
+  throw new Error('its processes fork faster than they can be moved');
+}
+
+async function unlessGone(effect: () => Promise<unknown>): Promise<void> {
+  try {
+    await effect();
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error;
+  }
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await access(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function generationsIn(

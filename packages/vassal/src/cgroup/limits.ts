@@ -26,6 +26,8 @@ export type CgroupPlan = {
 type Limit = { readonly controller: Controller; readonly value: number };
 
 const CPU_PERIOD_USEC = 100_000;
+/** Any negative value is "no limit". */
+const NO_LIMIT = -1;
 
 /**
  * The groups of one generation: always the v2 one, which ends and proves the end of a jail, and the v1 ones that a
@@ -55,20 +57,31 @@ export function planCgroups(limits: LimitsSpec, host: CgroupHost, place: Generat
   };
 }
 
-/** Writes that make a running generation obey other limits; a limit that is gone becomes the kernel's "none". */
+/** One limit of a running generation: its group, and what makes it obey. */
+export type LiveLimit = {
+  /** As an option would be written; undefined when the limit is lifted. */
+  readonly asked: string | undefined;
+  readonly dir: string;
+  readonly writes: readonly CgroupWrite[];
+};
+
+/** What makes a running generation obey other limits; a limit that is gone becomes the kernel's "none". */
 export function planLiveLimits(
   limits: LimitsSpec,
   host: CgroupHost,
   place: GenerationPlace,
-): readonly CgroupWrite[] {
+): readonly LiveLimit[] {
   return allLimits(limits).flatMap(({ controller, value }) => {
     const version = versionOf(host, controller);
-    if (version === undefined) return [];
     const hierarchy = version === 'v2' ? host.v2 : host.v1.get(controller);
-    if (hierarchy === undefined) return [];
+    if (version === undefined || hierarchy === undefined) return [];
     const dir = generationDirectory(hierarchy, place);
-    if (version === 'v1') return writesV1(dir, { controller, value: value ?? -1 });
-    return writesV2(dir, { controller, value: value ?? -1 });
+    const limit = { controller, value: value ?? NO_LIMIT };
+    const enabling =
+      version === 'v2' && value !== undefined ? enableControllers(hierarchy, place, [limit]) : [];
+    const writes = version === 'v2' ? writesV2(dir, limit) : writesV1(dir, limit);
+    const asked = value === undefined ? undefined : `${controller}-max=${value}`;
+    return [{ asked, dir, writes: [...enabling, ...writes] }];
   });
 }
 
@@ -102,7 +115,6 @@ function enableControllers(
   return [parentOf(name), name].map((dir) => ({ dir, file: 'cgroup.subtree_control', value }));
 }
 
-/** A negative value is "no limit". */
 function writesV2(dir: string, { controller, value }: Limit): readonly CgroupWrite[] {
   const text = value < 0 ? 'max' : String(value);
   switch (controller) {

@@ -92,18 +92,27 @@ test('a limit without a controller is left out', () => {
   });
 });
 
-test('live, a limit that is gone is written as none', () => {
+test('live, a limit that is gone is written as none, and one that comes has its controller passed on first', () => {
   const lifted = { ...none, pidsMax: 9 };
+  const writesOf = (host: typeof hybrid) =>
+    planLiveLimits(lifted, host, place).flatMap(({ writes }) => writes);
 
-  expect(planLiveLimits(lifted, v2, place)).toEqual([
+  expect(writesOf(v2)).toEqual([
     { dir: LEAF, file: 'memory.max', value: 'max' },
     { dir: LEAF, file: 'cpu.max', value: 'max 100000' },
+    { dir: '/c/svc/emperor-1a/u0', file: 'cgroup.subtree_control', value: '+pids' },
+    { dir: '/c/svc/emperor-1a/u0/blog', file: 'cgroup.subtree_control', value: '+pids' },
     { dir: LEAF, file: 'pids.max', value: '9' },
   ]);
-  expect(planLiveLimits(lifted, hybrid, place)).toEqual([
+  expect(writesOf(hybrid)).toEqual([
     { dir: inV1('memory'), file: 'memory.limit_in_bytes', value: '-1' },
     { dir: inV1('cpu'), file: 'cpu.cfs_period_us', value: '100000' },
     { dir: inV1('cpu'), file: 'cpu.cfs_quota_us', value: '-1' },
     { dir: inV1('pids'), file: 'pids.max', value: '9' },
+  ]);
+  expect(planLiveLimits(lifted, hybrid, place).map(({ asked }) => asked)).toEqual([
+    undefined,
+    undefined,
+    'pids-max=9',
   ]);
 });
