@@ -8,7 +8,7 @@ import type { VassalName } from '@emperor/common/name';
 import type { RefusedFile, SourceFile } from '../ports.ts';
 import type { Disk } from './disk.ts';
 import { isRoots, trustOfWay } from './trust.ts';
-import type { Walk, Walker, WayStep } from './walk.ts';
+import { fingerprintOf, type Walk, type Walker, type WayStep } from './walk.ts';
 
 /** A name in a directory outside the vassals directory, where a change would change what is known here. */
 export type Spot = {
@@ -36,11 +36,12 @@ export type Entry = {
 
 export type EntryPlace = { readonly name: VassalName; readonly path: string };
 
-/** Identity of a thing, as one text. Equal = nothing about it or its content has changed. */
-export function fingerprintOf(stat: BigIntStats): string {
-  const { dev, ino, nlink, size, mtimeNs, ctimeNs, uid, gid, mode } = stat;
-  return `${dev} ${ino} ${nlink} ${size} ${mtimeNs} ${ctimeNs} ${uid} ${gid} ${mode}`;
-}
+/** What a look at a link starts from. `operators`: whose links and directories add nobody's powers. */
+export type Known = {
+  readonly entry: Entry | undefined;
+  readonly maxBytes: number;
+  readonly operators: ReadonlySet<number>;
+};
 
 /** What stands at a plain name that `stat` found, read; undefined when it is gone meanwhile. */
 export async function readPlain(
@@ -65,13 +66,13 @@ export async function readLinked(
   place: EntryPlace,
   walk: Exclude<Walk, { is: 'slow' }>,
   disk: Disk,
-  known: { readonly entry: Entry | undefined; readonly maxBytes: number },
+  known: Known,
 ): Promise<Entry> {
   const spots = spotsOf(walk).filter((spot) => spot.directory !== dirname(place.path));
   if (walk.is === 'failed') return refusal(place, failureOf(walk), { ...NOTHING_KNOWN, spots });
-  const fingerprint = fingerprintOfWay(walk.steps);
+  const fingerprint = walk.steps.map((step) => step.mark).join(', ');
   if (fingerprint === known.entry?.fingerprint) return known.entry;
-  const trust = trustOfWay(walk.steps, walk.end);
+  const trust = trustOfWay(walk.steps, walk.end, known.operators);
   if (!trust.ok) return refusal(place, trust, { fingerprint, spots, ownerUid: trust.uid });
   if (walk.end.kind !== 'file')
     return refusal(place, NOT_REGULAR, { fingerprint, spots, ownerUid: trust.uid });
@@ -189,16 +190,6 @@ function sameAs(read: OwnedFile, fingerprint: string): boolean {
   return fingerprint.includes(`${dev} ${ino} ${nlink} ${size} ${mtimeNs} ${ctimeNs} ${uid} ${gid} `);
 }
 
-function fingerprintOfWay(steps: readonly WayStep[]): string {
-  return steps.map(fingerprintOfStep).join(', ');
-}
-
-/** What else happens in a directory is not about this way. */
-function fingerprintOfStep({ kind, stat }: WayStep): string {
-  if (kind !== 'directory') return fingerprintOf(stat);
-  return `${stat.dev} ${stat.ino} ${stat.uid} ${stat.gid} ${stat.mode}`;
-}
-
 function failureOf(walk: Walk & { is: 'failed' }): { message: string; hint: string | undefined } {
   switch (walk.errno) {
     case 'ENOENT':
@@ -241,7 +232,7 @@ export async function followLink(
   place: EntryPlace,
   walker: Walker,
   disk: Disk,
-  known: { readonly entry: Entry | undefined; readonly maxBytes: number },
+  known: Known,
 ): Promise<Entry | undefined> {
   const walk = await walker.walk(place.path);
   return walk.is === 'slow' ? undefined : readLinked(place, walk, disk, known);

@@ -11,7 +11,6 @@ import { type Disk, HangingCalls, patientDisk, quickDisk, TimedOut } from './dis
 import {
   type Entry,
   type EntryPlace,
-  fingerprintOf,
   followLink,
   identityOf,
   NOTHING_KNOWN,
@@ -23,7 +22,7 @@ import {
 import { decodeSlowMounts, type SlowMounts } from './mounts.ts';
 import { SlowLinks } from './slow-links.ts';
 import { distrustOfDirectory } from './trust.ts';
-import { type Walk, Walker, type WayStep } from './walk.ts';
+import { fingerprintOf, type Walk, Walker, type WayStep } from './walk.ts';
 
 /** Content that was read less than this after its modification may still be in the writing (§6). */
 const SETTLED_MS = 50;
@@ -71,7 +70,7 @@ export class DirectoryScanner {
 
   constructor(parts: ScannerParts) {
     this.#parts = parts;
-    this.#slowLinks = new SlowLinks(parts.clock, parts.maxBytes, parts.onLate);
+    this.#slowLinks = new SlowLinks(parts);
   }
 
   /** One pass, after those that were asked for earlier. */
@@ -206,7 +205,7 @@ export class DirectoryScanner {
       const known = this.#settled(place.name);
       if (stat.isSymbolicLink()) {
         if (!operators.has(Number(stat.uid))) return refusal(place, FOREIGN_LINK, NOTHING_KNOWN);
-        const linked = await followLink(place, walker, disk, { entry: known, maxBytes });
+        const linked = await followLink(place, walker, disk, { entry: known, maxBytes, operators });
         if (linked !== undefined) return this.#remember(linked, known);
         this.#slowLinks.look(place);
         return 'slow';

@@ -8,6 +8,13 @@ import { Walker } from './walk.ts';
 /** How long one link may take before it is refused. */
 const PATIENCE_MS = 2_000;
 
+export type SlowLinksParts = {
+  readonly clock: Clock;
+  readonly maxBytes: number;
+  readonly operators: ReadonlySet<number>;
+  readonly onLate: () => void;
+};
+
 type Look = {
   readonly place: EntryPlace;
   entry: Entry | undefined;
@@ -23,18 +30,14 @@ type Look = {
  * long for them; what comes later than that is told by `onLate`, and the next pass takes it.
  */
 export class SlowLinks {
-  readonly #clock: Clock;
-  readonly #maxBytes: number;
-  readonly #onLate: () => void;
+  readonly #parts: SlowLinksParts;
   readonly #calls = new HangingCalls();
   readonly #looks = new Map<VassalName, Look>();
   /** Passes that are waiting and will take what comes. */
   #settling = 0;
 
-  constructor(clock: Clock, maxBytes: number, onLate: () => void) {
-    this.#clock = clock;
-    this.#maxBytes = maxBytes;
-    this.#onLate = onLate;
+  constructor(parts: SlowLinksParts) {
+    this.#parts = parts;
   }
 
   /** Begin to look at the link at `place`. */
@@ -57,7 +60,7 @@ export class SlowLinks {
     if (running.length === 0) return;
     this.#settling += 1;
     await new Promise<void>((resolve) => {
-      const cancel = this.#clock.after(ms, resolve);
+      const cancel = this.#parts.clock.after(ms, resolve);
       void Promise.all(running).then(() => {
         cancel();
         resolve();
@@ -83,14 +86,15 @@ export class SlowLinks {
 
   async #run(look: Look): Promise<void> {
     look.again = false;
-    const disk = patientDisk(this.#clock, this.#calls, PATIENCE_MS);
+    const { clock, maxBytes, operators } = this.#parts;
+    const disk = patientDisk(clock, this.#calls, PATIENCE_MS);
     const walker = new Walker(disk, () => false);
-    const entry = await followLink(look.place, walker, disk, { entry: look.entry, maxBytes: this.#maxBytes });
+    const entry = await followLink(look.place, walker, disk, { entry: look.entry, maxBytes, operators });
     walker.release();
     look.entry = entry;
     if (look.again) return this.#run(look);
     look.running = undefined;
-    if (this.#settling === 0 && differs(look.told, look.entry)) this.#onLate();
+    if (this.#settling === 0 && differs(look.told, look.entry)) this.#parts.onLate();
     return undefined;
   }
 }

@@ -1,4 +1,7 @@
-import type { WayStep } from './walk.ts';
+import type { BigIntStats } from 'node:fs';
+
+/** What trust looks at of a thing on a way. */
+type Met = { readonly path: string; readonly kind: string; readonly stat: BigIntStats };
 
 /** Whose powers a way gives, or why it is refused. */
 export type Trust =
@@ -10,36 +13,39 @@ const OTHERS_MAY_WRITE = 0o022;
 const STICKY = 0o1000;
 
 /**
- * Everything on the way to a file belongs to root or to one single other uid, which then owns the file too; nobody
- * else may put something in its place. A directory that others may write is accepted when it is sticky: what lies in
- * it can be renamed or removed by its owner only, and that owner counts.
+ * Everything on the way to a file belongs to the operators or to one single other uid, which then owns the file too;
+ * nobody else may put something in its place. A directory that others may write is accepted when it is sticky: what
+ * lies in it can be renamed or removed by its owner only, and that owner counts.
  */
-export function trustOfWay(steps: readonly WayStep[], end: WayStep): Trust {
-  const uids = [...new Set(steps.map((step) => Number(step.stat.uid)))].filter((uid) => uid !== 0);
-  const [tenant = 0, ...more] = uids;
-  const uid = Number(end.stat.uid) || tenant;
+export function trustOfWay(steps: readonly Met[], end: Met, operators: ReadonlySet<number>): Trust {
+  const tenants = [...new Set(steps.map((step) => Number(step.stat.uid)))].filter(
+    (uid) => !operators.has(uid),
+  );
+  const owner = Number(end.stat.uid);
+  const [tenant, ...more] = tenants;
+  const uid = operators.has(owner) ? (tenant ?? owner) : owner;
   const open = steps.find(othersMayReplace);
   if (open !== undefined) {
     const message = `the directory ${open.path} on its way is writable by others`;
     return { ok: false, uid, message, hint: `chmod go-w ${open.path}` };
   }
   if (more.length > 0) {
-    const message = `its way leads through what belongs to the uids ${uids.join(' and ')}`;
+    const message = `its way leads through what belongs to the uids ${tenants.join(' and ')}`;
     const hint = 'every link and directory on the way must belong to root or to the owner of the file';
     return { ok: false, uid, message, hint };
   }
-  if (Number(end.stat.uid) !== tenant) {
-    const message = `it belongs to root, but its way leads through what belongs to uid ${tenant}`;
+  if (tenant !== undefined && owner !== tenant) {
+    const message = `it belongs to uid ${owner}, but its way leads through what belongs to uid ${tenant}`;
     const hint = `chown ${tenant} ${end.path}, or keep it where only root may write`;
     return { ok: false, uid, message, hint };
   }
-  return { ok: true, uid: tenant };
+  return { ok: true, uid };
 }
 
 /** Why a vassals directory may not be believed: it and all above it must be in the hands of `operators` alone. */
 export function distrustOfDirectory(
-  steps: readonly WayStep[],
-  end: WayStep,
+  steps: readonly Met[],
+  end: Met,
   operators: ReadonlySet<number>,
 ): { readonly message: string; readonly hint: string } | undefined {
   if (end.kind !== 'directory')
@@ -57,14 +63,14 @@ export function distrustOfDirectory(
 }
 
 /** May nobody but root add, rename or remove entries of this directory? */
-export function isRoots(directory: WayStep): boolean {
+export function isRoots(directory: Met): boolean {
   return directory.stat.uid === 0n && !othersMayWrite(directory);
 }
 
-function othersMayReplace(step: WayStep): boolean {
+function othersMayReplace(step: Met): boolean {
   return othersMayWrite(step) && (Number(step.stat.mode) & STICKY) === 0;
 }
 
-function othersMayWrite(step: WayStep): boolean {
+function othersMayWrite(step: Met): boolean {
   return step.kind === 'directory' && (Number(step.stat.mode) & OTHERS_MAY_WRITE) !== 0;
 }

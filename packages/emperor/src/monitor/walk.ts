@@ -4,13 +4,22 @@ import { dirname, join } from 'node:path';
 import { pathIn } from '@emperor/common/fs/read-owned';
 
 import { closeLater, type Disk, TimedOut } from './disk.ts';
+import { isRoots } from './trust.ts';
 
 /** One thing that was met on the way, identity and owner from the thing itself. `path` is free of links. */
 export type WayStep = {
   readonly path: string;
   readonly kind: 'directory' | 'link' | 'file' | 'other';
   readonly stat: BigIntStats;
+  /** Equal = the same thing, and nothing about it that matters on a way has changed. */
+  readonly mark: string;
 };
+
+/** Identity of a thing, as one text. Equal = nothing about it or its content has changed. */
+export function fingerprintOf(stat: BigIntStats): string {
+  const { dev, ino, nlink, size, mtimeNs, ctimeNs, uid, gid, mode } = stat;
+  return `${dev} ${ino} ${nlink} ${size} ${mtimeNs} ${ctimeNs} ${uid} ${gid} ${mode}`;
+}
 
 /** Where a path leads. `at` opens what was found, and only that, until the walker is released. */
 export type Walk =
@@ -94,22 +103,23 @@ export class Walker {
     const stat = await this.#disk.lstat(at);
     if (stat.isSymbolicLink()) {
       const text = await this.#disk.readlink(at);
-      const after = await this.#disk.lstat(at);
+      // In a directory of root's alone nobody swaps it for another in between.
+      const after = isRoots(place.step) ? stat : await this.#disk.lstat(at);
       if (after.ino !== stat.ino || after.ctimeNs !== stat.ctimeNs) throw new Switched();
-      return { is: 'link', step: { path, kind: 'link', stat }, text };
+      return { is: 'link', step: stepOf(path, 'link', stat), text };
     }
     if (stat.isDirectory()) {
       const entered = await this.#enter(path, at);
       return { is: 'directory', step: entered.step, place: entered };
     }
-    return { is: 'end', step: { path, kind: stat.isFile() ? 'file' : 'other', stat }, at };
+    return { is: 'end', step: stepOf(path, stat.isFile() ? 'file' : 'other', stat), at };
   }
 
   async #enter(path: string, at: string): Promise<Place> {
     const known = this.#places.get(path);
     if (known !== undefined) return known;
     const { fd, stat } = await this.#disk.openDirectory(at);
-    const place: Place = { fd, step: { path, kind: 'directory', stat } };
+    const place: Place = { fd, step: stepOf(path, 'directory', stat) };
     this.#places.set(path, place);
     return place;
   }
@@ -124,6 +134,13 @@ type Next =
   | { readonly is: 'link'; readonly step: WayStep; readonly text: string }
   | { readonly is: 'directory'; readonly step: WayStep; readonly place: Place }
   | { readonly is: 'end'; readonly step: WayStep; readonly at: string };
+
+function stepOf(path: string, kind: WayStep['kind'], stat: BigIntStats): WayStep {
+  // What else happens in a directory is not about the way through it.
+  const { dev, ino, uid, gid, mode } = stat;
+  const mark = kind === 'directory' ? `${dev} ${ino} ${uid} ${gid} ${mode}` : fingerprintOf(stat);
+  return { path, kind, stat, mark };
+}
 
 /** Last first, so that the next one is popped. */
 function componentsOf(path: string): string[] {

@@ -1,6 +1,7 @@
 import type { Cancel, Clock } from '@emperor/common/clock';
 import { describeError } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
+import { pacedBy } from '@emperor/common/pace';
 
 import type { Spot } from './entry.ts';
 
@@ -24,7 +25,7 @@ export type Wish = {
 
 type Watch = {
   wish: Wish;
-  is: 'opening' | 'open' | 'closed';
+  is: 'waiting' | 'opening' | 'open' | 'closed';
   close: Cancel;
   /** Events in the window that began at `windowAt`. */
   count: number;
@@ -40,6 +41,13 @@ const LONGEST_MUTE_MS = 60_000;
 /** A watch that could not be opened is tried again after this. */
 const RETRY_MS = 60_000;
 const REOPEN_MS = 1_000;
+/**
+ * When the kernel's queue is full it drops events of all directories, and libuv says nothing of it: after a flood
+ * look again, once what was in the queue is gone.
+ */
+const AFTER_FLOOD_MS = 100;
+/** The loop is given back this often while watches are opened. */
+const TURN_MS = 4;
 
 /**
  * The set of watched directories. Every hint means "look again" and nothing else.
@@ -55,6 +63,14 @@ export class Watches {
   readonly #log: Log;
   readonly #onHint: () => void;
   readonly #watches = new Map<string, Watch>();
+  #queue: [string, Watch][] = [];
+  #isOpening = false;
+  #opened: Promise<void> = Promise.resolve();
+  /** Watches that are not ready yet. */
+  #unready = 0;
+  /** Some became ready since the last hint. */
+  #owesHint = false;
+  #cancelAfterFlood: Cancel | undefined;
 
   constructor(open: OpenWatch, clock: Clock, log: Log, onHint: () => void) {
     this.#open = open;
@@ -63,7 +79,10 @@ export class Watches {
     this.#onHint = onHint;
   }
 
-  /** From now on watch exactly these. What begins now hints once it watches, since something may have been missed. */
+  /**
+   * From now on watch exactly these. When what begins now is all watched there is a hint, since something may have
+   * been missed.
+   */
   want(wishes: ReadonlyMap<string, Wish>): void {
     for (const [directory, watch] of this.#watches) {
       if (wishes.get(directory)?.identity !== watch.wish.identity) this.#drop(directory, watch);
@@ -73,40 +92,58 @@ export class Watches {
       if (watch === undefined) this.#begin(directory, wish);
       else watch.wish = wish;
     }
+    if (!this.#isOpening) this.#opened = this.#openAll();
   }
 
   /** Resolves when everything that is wanted is watched, or could not be. */
   async settled(): Promise<void> {
-    while ([...this.#watches.values()].some((watch) => watch.is === 'opening')) {
-      await new Promise<void>((resolve) => this.#clock.after(1, resolve));
-    }
+    await this.#opened;
+    while (this.#unready > 0) await new Promise<void>((resolve) => this.#clock.after(1, resolve));
   }
 
   close(): void {
+    this.#owesHint = false;
+    this.#queue = [];
     for (const [directory, watch] of this.#watches) this.#drop(directory, watch);
+    this.#cancelAfterFlood?.();
+    this.#cancelAfterFlood = undefined;
   }
 
   #begin(directory: string, wish: Wish): void {
     const watch: Watch = {
       wish,
-      is: 'closed',
+      is: 'waiting',
       close: () => undefined,
       count: 0,
       windowAt: this.#clock.now(),
       muteMs: FIRST_MUTE_MS,
     };
     this.#watches.set(directory, watch);
-    this.#openNow(directory, watch);
+    this.#queue.push([directory, watch]);
+  }
+
+  async #openAll(): Promise<void> {
+    this.#isOpening = true;
+    const pace = pacedBy(this.#clock, TURN_MS);
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      const [directory, watch] = next;
+      if (watch.is === 'waiting') this.#openNow(directory, watch);
+      const turn = pace();
+      if (turn !== undefined) await turn;
+    }
+    this.#isOpening = false;
   }
 
   #openNow(directory: string, watch: Watch): void {
     watch.is = 'opening';
+    this.#unready += 1;
     watch.close = this.#open(directory, {
       onEvent: (name) => this.#onEvent(directory, watch, name),
       onReady: () => {
         if (watch.is !== 'opening') return;
         watch.is = 'open';
-        this.#onHint();
+        this.#owesHint = true;
+        this.#oneLessToWaitFor();
       },
       onError: (error) => this.#onError(directory, watch, error),
     });
@@ -139,6 +176,10 @@ export class Watches {
     watch.muteMs = Math.min(2 * muteMs, LONGEST_MUTE_MS);
     this.#log.debug('too much happens in a watched directory', { directory, mutedMs: muteMs });
     this.#pause(directory, watch, muteMs);
+    this.#cancelAfterFlood ??= this.#clock.after(AFTER_FLOOD_MS, () => {
+      this.#cancelAfterFlood = undefined;
+      this.#onHint();
+    });
   }
 
   #onError(directory: string, watch: Watch, error: unknown): void {
@@ -150,8 +191,7 @@ export class Watches {
   }
 
   #pause(directory: string, watch: Watch, ms: number): void {
-    watch.close();
-    watch.is = 'closed';
+    this.#shut(watch);
     watch.close = this.#clock.after(ms, () => {
       watch.count = 0;
       watch.windowAt = this.#clock.now();
@@ -160,9 +200,22 @@ export class Watches {
   }
 
   #drop(directory: string, watch: Watch): void {
-    watch.close();
-    watch.is = 'closed';
+    this.#shut(watch);
     this.#watches.delete(directory);
+  }
+
+  #shut(watch: Watch): void {
+    watch.close();
+    const wasOpening = watch.is === 'opening';
+    watch.is = 'closed';
+    if (wasOpening) this.#oneLessToWaitFor();
+  }
+
+  #oneLessToWaitFor(): void {
+    this.#unready -= 1;
+    if (!this.#owesHint || this.#unready > 0 || this.#queue.length > 0) return;
+    this.#owesHint = false;
+    this.#onHint();
   }
 }
 

@@ -49,6 +49,9 @@ afterEach(async () => {
       await ended;
     }
   }
+  // Left mounted by a test that failed.
+  if (readFileSync('/proc/self/mounts', 'utf8').includes(` ${dir.directory} `))
+    spawnSync('umount', [dir.directory]);
   dir.remove();
 });
 
@@ -135,6 +138,17 @@ describe.runIf(isRoot)('the directory monitor (as root, in /run)', () => {
     await hintedMs(() => dir.put('vassals/a.ini', 'again'));
 
     expect(await textOf('a')).toBe('again');
+  });
+
+  test('a directory that is not there at first is hinted when it comes', async () => {
+    rmSync(dir.directory, { recursive: true });
+    await watch();
+    expect((await monitor.scan()).complete).toBe(false);
+
+    await hintedMs(() => dir.make('vassals'));
+    await hintedMs(() => dir.put('vassals/a.ini', 'x'));
+
+    expect(await textOf('a')).toBe('x');
   });
 
   test('a directory that was replaced within a moment is watched again', async () => {

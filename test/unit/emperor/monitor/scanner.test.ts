@@ -308,7 +308,7 @@ describe.runIf(isRoot)('links in the directory (as root, in /run)', () => {
       'foreign undefined: the link was not made by root',
       `mixed ${BOB}: its way leads through what belongs to the uids ${ALICE} and ${BOB}`,
       `open 0: the directory ${dir.base}/open on its way is writable by others`,
-      `roots ${ALICE}: it belongs to root, but its way leads through what belongs to uid ${ALICE}`,
+      `roots ${ALICE}: it belongs to uid 0, but its way leads through what belongs to uid ${ALICE}`,
     ]);
   });
 
