@@ -312,6 +312,18 @@ describe.runIf(isRoot)('links in the directory (as root, in /run)', () => {
     ]);
   });
 
+  test("without root, what belongs to the emperor's own uid counts as root's", async () => {
+    chownSync(dir.directory, ALICE, ALICE);
+    dir.put('vassals/a.ini', 'own', { uid: ALICE });
+    dir.put('template.ini', "root's");
+    lchownSync(dir.link('vassals/b.ini', '../template.ini'), ALICE, ALICE);
+
+    expect(await summary(scanner({ operators: new Set([0, ALICE]) }))).toEqual([
+      `a: ${ALICE}: own`,
+      "b: 0: root's",
+    ]);
+  });
+
   test("a sticky directory on the way is no way round: the file's owner counts", async () => {
     dir.make('tmp', { mode: 0o1777 });
     dir.put('tmp/app.ini', 'hers', { uid: ALICE });
