@@ -140,11 +140,11 @@ function introduction() {
 
 function reduced() {
   return [
-    'you are not root, so this is a reduced show:',
-    '  no jail: no namespaces, no private uid; every app runs as you and sees what you see',
-    '  memory-max, cpu-max and pids-max are not enforced; status says so for each vassal',
-    '  examples that ask for more (locked-down) are refused, and status tells why',
-    '  all of it: sudo npm start',
+    'you are not root, so this is a reduced show; what works as root and not here:',
+    '  jails: no namespaces and no private uid, every app would run as you and see what you see',
+    '  limits: memory-max, cpu-max and pids-max need control groups that you may write',
+    '  options of the operator: locked-down is refused, since its file is yours',
+    'the rest is tried; `emperor why NAME` says what stands in its way. All of it: sudo npm start',
     '',
   ];
 }
