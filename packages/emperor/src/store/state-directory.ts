@@ -7,14 +7,14 @@ import type { Log } from '@emperor/common/log/log';
 import type { Memory, MemoryStore } from './memory.ts';
 import { decodeMemory, encodeMemory } from './memory-json.ts';
 
-const SAVE_AFTER_MS = 500;
+const SAVE_AFTER_MS = 3_000;
 const WRITES_AT_ONCE = 4;
 
 export type StateDirectoryParts = { readonly directory: string; readonly clock: Clock; readonly log: Log };
 
 /**
- * Memories as files `DIRECTORY/vassals/NAME.json`. Background saves are gathered for half a second, so that a boot
- * of 1,000 is not slowed by 1,000 writes; what a command promises (`saveNow`) is on disk before it is answered.
+ * Memories as files `DIRECTORY/vassals/NAME.json`. Background saves wait for three seconds, so that a boot of
+ * 1,000 is not slowed by 1,000 writes; what a command promises (`saveNow`) is on disk before it is answered.
  */
 export function stateDirectory({ directory, clock, log }: StateDirectoryParts): MemoryStore {
   const vassals = join(directory, 'vassals');

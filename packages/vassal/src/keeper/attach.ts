@@ -126,8 +126,17 @@ class Attachment {
       throw new EmperorError('keeper_failed', 'the keeper does not read');
     const bytes = encodeCommand(command);
     const answer = this.#acks.expect(command.do);
-    socket.write(bytes);
+    this.#write(socket, bytes);
     return answer;
+  }
+
+  /** What is said in one turn goes out as one write: each wakes the keeper. */
+  #write(socket: Socket, bytes: Uint8Array): void {
+    if (socket.writableCorked === 0) {
+      socket.cork();
+      process.nextTick(() => socket.uncork());
+    }
+    socket.write(bytes);
   }
 
   detach(): void {
