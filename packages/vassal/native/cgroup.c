@@ -75,12 +75,18 @@ static int make_fresh(const char *path, bool v2, size_t *kept)
     return make_below(path, there);
 }
 
+static bool keep_text(struct generation *g, const char *text)
+{
+    if (!copy_text(g->texts + g->texts_used, sizeof g->texts - g->texts_used, text))
+        return false;
+    g->texts_used += strlen(text) + 1;
+    return true;
+}
+
 static int make_group(struct generation *g, const char *path, bool v2)
 {
-    struct group *group = &g->groups[g->group_count];
-    size_t used = g->group_count ? g->groups[g->group_count - 1].path : 0;
-    used += g->group_count ? strlen(g->paths + used) + 1 : 0;
-    if (!copy_text(g->paths + used, sizeof g->paths - used, path))
+    size_t start = g->texts_used;
+    if (!keep_text(g, path))
         return -ENAMETOOLONG;
 
     size_t kept = strlen(path);
@@ -90,8 +96,7 @@ static int make_group(struct generation *g, const char *path, bool v2)
         if (error != -ENOENT && error != -ENODEV)
             break; /* else another keeper removed an empty parent between our steps: again */
     }
-    *group = (struct group){.path = (unsigned short)used, .kept = (unsigned short)kept};
-    g->group_count++;
+    g->groups[g->group_count++] = (struct group){.path = (unsigned short)start, .kept = (unsigned short)kept};
     return error;
 }
 
@@ -117,15 +122,11 @@ static int apply_writes(struct generation *g, const struct spec *spec)
 /* The emperor's words, kept for the moment when the app has ended. */
 static int keep_counters(struct generation *g, const struct spec *spec)
 {
-    size_t used = 0;
+    g->counters_start = g->texts_used;
     for (size_t i = 0; i < spec->counters.count; i++) {
-        const char *words[] = {spec->counters.at[i].name, spec->counters.at[i].path,
-                               spec->counters.at[i].key};
-        for (size_t j = 0; j < LENGTH(words); j++) {
-            if (!copy_text(g->counter_specs + used, sizeof g->counter_specs - used, words[j]))
-                return failed(g, -E2BIG, "counter");
-            used += strlen(words[j]) + 1;
-        }
+        const struct counter *counter = &spec->counters.at[i];
+        if (!keep_text(g, counter->name) || !keep_text(g, counter->path) || !keep_text(g, counter->key))
+            return failed(g, -E2BIG, "counter");
     }
     g->counter_count = spec->counters.count;
     return 0;
@@ -147,12 +148,12 @@ int cgroups_make(struct generation *g, const struct spec *spec)
 
 static bool file_of_v2(const struct generation *g, char *path, size_t size, const char *file)
 {
-    return g->has_v2 && format_text(path, size, "%s/%s", g->paths + g->groups[0].path, file);
+    return g->has_v2 && format_text(path, size, "%s/%s", g->texts + g->groups[0].path, file);
 }
 
 int cgroup_open(const struct generation *g)
 {
-    return open(g->paths + g->groups[0].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return open(g->texts + g->groups[0].path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
 /* Reading also re-arms the poll on cgroup.events. Without a v2 group the init's end is all we can know. */
@@ -179,7 +180,7 @@ bool cgroup_kill(const struct generation *g)
 static bool remove_group(struct generation *g, struct group *group)
 {
     char path[4096];
-    (void)copy_text(path, sizeof path, g->paths + group->path);
+    (void)copy_text(path, sizeof path, g->texts + group->path);
     if (strlen(path) > group->kept && rmdir(path) < 0 && errno != ENOENT)
         return false;
     for (;;) {
@@ -220,7 +221,7 @@ static bool find_number(const char *text, const char *key, unsigned long long *n
 void counters_read(struct generation *g)
 {
     char text[4096];
-    const char *at = g->counter_specs;
+    const char *at = g->texts + g->counters_start;
     size_t used = 0;
     for (size_t i = 0; i < g->counter_count; i++) {
         unsigned long long value;

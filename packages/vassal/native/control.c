@@ -18,6 +18,11 @@ void client_init(struct client *client)
     client->fd = -1;
 }
 
+void client_forget_payload(void)
+{
+    RELEASE(payload);
+}
+
 void client_close(struct client *client)
 {
     close_fd(&client->fd);
@@ -110,7 +115,7 @@ static void finish_launch(struct keeper *keeper)
     client->launch = 0;
     client->payload_used = 0;
     command_launch(keeper, id, payload, client->tag_size, payload + client->tag_size, client->blob_size);
-    RELEASE(payload);
+    client_forget_payload();
 }
 
 /* Take from the input what belongs to the launch. */

@@ -15,16 +15,17 @@ struct keeper;
 /* The one connection. What is read is bounded by the line, what waits for it by OUTPUT_MAX. */
 struct client {
     int fd; /* -1: nobody is there */
-    char input[LINE_MAX_BYTES];
-    size_t input_used;
-    char output[OUTPUT_MAX];
-    size_t output_start, output_end;
+    size_t input_used, output_start, output_end;
 
     uint64_t launch; /* a `launch` whose counted bytes are coming: its generation, else 0 */
     size_t tag_size, blob_size, payload_used;
+
+    char input[LINE_MAX_BYTES];
+    char output[OUTPUT_MAX];
 };
 
 void client_init(struct client *client);
+void client_forget_payload(void);
 
 /* Somebody waits at the listener: he replaces whoever is connected, and gets the replay. */
 void client_accept(struct keeper *keeper);

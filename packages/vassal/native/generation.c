@@ -19,6 +19,11 @@
 static struct spec spec;
 static page_aligned char carries[GENERATIONS][2][LOG_LINE_MAX];
 
+void generation_forget_spec(void)
+{
+    RELEASE(spec);
+}
+
 struct generation *generation_find(struct keeper *keeper, uint64_t id)
 {
     for (size_t i = 0; i < GENERATIONS; i++)
@@ -30,6 +35,7 @@ struct generation *generation_find(struct keeper *keeper, uint64_t id)
 static void reset(struct generation *g)
 {
     memset(g, 0, offsetof(struct generation, failure));
+    g->texts_used = 0;
     g->notify_path[0] = g->status_text[0] = g->ready_text[0] = g->counters[0] = '\0';
     g->status = g->report = g->notify = g->init_pidfd = g->app_pidfd = g->events = -1;
     g->streams[0].fd = g->streams[1].fd = -1;

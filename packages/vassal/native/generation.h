@@ -4,6 +4,7 @@
 
 #include "control.h"
 #include "init.h"
+#include "io.h"
 #include "log.h"
 #include "report.h"
 
@@ -18,7 +19,7 @@ enum phase { PHASE_FREE, PHASE_LAUNCHING, PHASE_RUNNING, PHASE_ENDING, PHASE_OVE
 
 /* A control group that this generation made. */
 struct group {
-    unsigned short path; /* where it stands in generation.paths */
+    unsigned short path; /* where it stands in generation.texts */
     unsigned short kept; /* length of the part that was there before us */
     bool removed;
 };
@@ -51,7 +52,7 @@ struct generation {
 
     size_t tag_size;
     size_t group_count;
-    size_t counter_count;
+    size_t counter_count, counters_start; /* in texts */
     struct group groups[CGROUPS_MAX];
 
     /* Touched only as far as they are used. */
@@ -60,10 +61,10 @@ struct generation {
     char status_text[NOTIFY_VALUE_MAX + 1];
     char ready_text[257];
     char tag[TAG_MAX];
-    char counters[512];       /* `name=n,name=n`, once exited */
-    char counter_specs[1536]; /* NUL-separated NAME PATH KEY */
-    char paths[4096];
-};
+    char counters[512]; /* `name=n,name=n`, once exited */
+    size_t texts_used;
+    char texts[5120]; /* NUL-terminated: paths of groups, then NAME PATH KEY of each counter */
+} page_aligned;       /* an idle one costs one page */
 
 struct keeper;
 
@@ -75,6 +76,7 @@ void generation_launch(struct keeper *keeper, struct generation *generation, cha
 /* A free record for `id`, or NULL. */
 struct generation *generation_take(struct keeper *keeper, uint64_t id, const char *tag, size_t tag_size);
 void generation_forget(struct generation *generation);
+void generation_forget_spec(void);
 
 /* What arrived from the jail. */
 void generation_status_readable(struct keeper *keeper, struct generation *generation);

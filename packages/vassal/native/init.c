@@ -6,6 +6,7 @@
 
 #include "io.h"
 #include "jail.h"
+#include "keeper.h"
 #include "report.h"
 #include "sys.h"
 #include "title.h"
@@ -109,6 +110,16 @@ static _Noreturn void serve(int signals, int watch, pid_t app)
     }
 }
 
+/* We are a copy of the keeper and need nothing of it any more, but the paths of `touch`. */
+static void become_small(bool needs_paths)
+{
+    keeper_forget();
+    generation_forget_spec();
+    if (!needs_paths)
+        client_forget_payload();
+    release_stack();
+}
+
 _Noreturn void init_run(const struct birth *birth)
 {
     struct spec *spec = birth->spec;
@@ -129,5 +140,6 @@ _Noreturn void init_run(const struct birth *birth)
     close(CHILD_OUT);
     close(CHILD_ERR);
     close(CHILD_STATUS);
+    become_small(watch >= 0);
     serve(signals, watch, app);
 }

@@ -220,3 +220,12 @@ void release_pages(void *start, size_t size)
     /* Whole pages only: the kernel rounds up, and what follows on the last page is somebody else's. */
     (void)madvise(start, size / PAGE * PAGE, MADV_DONTNEED);
 }
+
+#define STACK_RELEASED (16 * PAGE)
+
+__attribute__((noinline)) void release_stack(void)
+{
+    /* Below the frames of this very call, for which half a KiB is plenty. */
+    uintptr_t top = ((uintptr_t)__builtin_frame_address(0) - 512) & ~(uintptr_t)(PAGE - 1);
+    release_pages((void *)(top - STACK_RELEASED), STACK_RELEASED);
+}

@@ -61,4 +61,7 @@ int make_dirs(int dir, const char *path);
     } while (0)
 void release_pages(void *start, size_t size);
 
+/* The same for the stack below the caller's frame: what a deep call once touched. */
+void release_stack(void);
+
 #endif

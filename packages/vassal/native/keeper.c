@@ -22,28 +22,10 @@
 
 static struct keeper self;
 
-enum source {
-    FROM_STREAM,
-    FROM_NOTIFY,
-    FROM_REPORT,
-    FROM_STATUS,
-    FROM_EVENTS,
-    FROM_CHILDREN,
-    FROM_CLIENT,
-    FROM_LISTENER
-};
-
-#define SOURCES_PER_GENERATION 6
-
-struct wait_list {
-    size_t count;
-    struct pollfd fds[GENERATIONS * SOURCES_PER_GENERATION + 3];
-    struct waiter {
-        enum source source;
-        struct generation *generation;
-        struct stream *stream;
-    } waiters[GENERATIONS * SOURCES_PER_GENERATION + 3];
-};
+void keeper_forget(void)
+{
+    RELEASE(self);
+}
 
 static void wait_for(struct wait_list *list, int fd, int events, struct waiter waiter)
 {
@@ -216,14 +198,17 @@ static _Noreturn void leave(struct keeper *keeper)
 
 static _Noreturn void serve(struct keeper *keeper)
 {
-    static struct wait_list list;
+    struct wait_list *list = &keeper->waiting;
     for (;;) {
-        collect(keeper, &list);
-        sleep_until(&list, next_deadline(keeper));
+        collect(keeper, list);
+        int64_t deadline_ns = next_deadline(keeper);
+        if (deadline_ns == NEVER)
+            release_stack(); /* quiet: an idle keeper is small */
+        sleep_until(list, deadline_ns);
         int64_t now_ns = monotonic_ns();
-        for (size_t i = 0; i < list.count; i++)
-            if (list.fds[i].revents)
-                dispatch(keeper, &list.waiters[i], list.fds[i].revents, now_ns);
+        for (size_t i = 0; i < list->count; i++)
+            if (list->fds[i].revents)
+                dispatch(keeper, &list->waiters[i], list->fds[i].revents, now_ns);
         tick(keeper, now_ns);
         client_flush(&keeper->client);
         if (keeper->ending)
@@ -283,8 +268,6 @@ _Noreturn void keeper_run(const struct keeper_start *start)
     (void)copy_text(keeper->id, sizeof keeper->id, start->id);
     log_init(&keeper->log, start->log_dir);
     client_init(&keeper->client);
-    for (size_t i = 0; i < GENERATIONS; i++)
-        keeper->generations[i].phase = PHASE_FREE;
     leave_parent(keeper, start);
     title_set("keeper", keeper->name);
     keeper->start_ticks = start_ticks();

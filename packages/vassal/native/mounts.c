@@ -215,9 +215,10 @@ static void put_file(struct mounting *m, struct mount_step *step)
 
     step->tree = tree_take(m->scratch, name, false);
     must_mount(step->tree, step->path);
-    must_mount(unlinkat(m->scratch, name, 0), step->path);
     must_mount(tree_restrict(step->tree, COVER, false), step->path);
     put_bind(m, step);
+    must_mount(unlinkat(m->scratch, name, 0),
+               step->path); /* after: what has no name cannot be put anywhere */
 }
 
 static void put_devpts(struct mounting *m, struct mount_step *step)
