@@ -79,6 +79,11 @@ export async function releaseBase(host: CgroupHost, instance: string, ownPid: nu
     await unlessRefused(() => rmdir(`${dir}/emperor`));
     await unlessRefused(() => rmdir(`${dir}/keepers`));
   }
+  await removeInstance(host, instance);
+}
+
+/** Remove what is left of an instance's tree, whatever runs in it stays. */
+export async function removeInstance(host: CgroupHost, instance: string): Promise<void> {
   for (const hierarchy of hierarchiesOf(host))
     await unlessRefused(() => removeEmpty(instanceDirectory(hierarchy, instance)));
 }

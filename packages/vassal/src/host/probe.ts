@@ -100,6 +100,11 @@ export function systemLines(text: string): readonly string[] {
   });
 }
 
+/** Who is in a system group is no app's business. */
+export function withoutMembers(groupLine: string): string {
+  return `${groupLine.split(':').slice(0, 3).join(':')}:`;
+}
+
 /** `keeper probe` prints `landlock ABI`; undefined when it does not. */
 function askKeeper(keeperBinary: string): Promise<number | undefined> {
   return new Promise((resolve) => {
@@ -133,7 +138,7 @@ async function probePaths(): Promise<HostPaths> {
     directories: new Set(TOP_DIRECTORIES.filter(isDirectory)),
     resolvConf: await resolvConf(),
     systemUsers: systemLines(readOr('/etc/passwd', '')),
-    systemGroups: systemLines(readOr('/etc/group', '')),
+    systemGroups: systemLines(readOr('/etc/group', '')).map(withoutMembers),
   };
 }
 

@@ -1,4 +1,10 @@
-import { landlockOf, parseHardRlimits, probeHost, systemLines } from '@emperor/vassal/jail/host';
+import {
+  landlockOf,
+  parseHardRlimits,
+  probeHost,
+  systemLines,
+  withoutMembers,
+} from '@emperor/vassal/jail/host';
 import { expect, test } from 'vitest';
 
 test('hard limits are the second column, by resource', () => {
@@ -28,7 +34,8 @@ test.each([
   expect(landlockOf(release, modules)).toBe(abi);
 });
 
-test('system accounts are those below 1000, and nobody', () => {
+test('system accounts are those below 1000, and nobody; their groups name no members', () => {
+  expect(withoutMembers('audio:x:29:alice,bob')).toBe('audio:x:29:');
   expect(systemLines('root:x:0:0\nalice:x:1001:1\nnobody:x:65534:1\nbroken\n')).toEqual([
     'root:x:0:0',
     'nobody:x:65534:1',
