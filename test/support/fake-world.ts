@@ -153,6 +153,7 @@ export class FakeWorld {
       },
       groups: {
         adjust: async () => [],
+        sweep: async () => undefined,
         reap: async (name) => {
           this.reaped.push(name);
         },

@@ -1,7 +1,6 @@
 import type { Log } from '@emperor/common/log/log';
 import { decodeVassalName } from '@emperor/common/name';
 import type { Keeper, KeeperListener } from '@emperor/vassal/keeper/keeper';
-import { STOPPED } from './core/state.ts';
 import { listenTo } from './effects/listen.ts';
 import type { World } from './effects/world.ts';
 import { killStrayKeepers, namesWithGroups } from './groups.ts';
@@ -64,7 +63,6 @@ function attach(world: World, keeper: Keeper): void {
   if (name === undefined) return;
   const held = world.emperor.hold(name);
   held.keeper = keeper;
-  if (held.state === STOPPED) held.state = { ...STOPPED, since: world.clock.now() };
   for (const generation of held.unforgotten.splice(0)) {
     keeper.send({ do: 'forget', generation }).catch((error: unknown) => {
       world.log.debug('forget not acknowledged', { vassal: name, generation, error: String(error) });

@@ -76,7 +76,7 @@ export class Emperor {
   hold(name: VassalName): Held {
     const known = this.#vassals.get(name);
     if (known !== undefined) return known;
-    const held = newHeld(name, this.#parts.store.load(name));
+    const held = newHeld(name, this.#parts.store.load(name), this.#parts.clock.now());
     this.#vassals.set(name, held);
     return held;
   }
@@ -141,7 +141,7 @@ export class Emperor {
         event,
         from,
         to,
-        lastedMs: from.since === 0 ? 0 : now - from.since,
+        lastedMs: now - from.since,
       });
       this.#changed(held, event);
     }

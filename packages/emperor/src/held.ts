@@ -43,17 +43,19 @@ export type Held = {
   trouble: string | undefined;
   /** Ends that were heard before the keeper could be answered, while adopting. */
   readonly unforgotten: number[];
+  /** A live change may have made groups that the keeper does not know of. */
+  adjusted: boolean;
   /** What the kernel refused of the last live change, one line each. */
   refused: readonly string[];
   readonly waiters: Set<() => void>;
 };
 
-export function newHeld(name: VassalName, memory: Memory | undefined): Held {
+export function newHeld(name: VassalName, memory: Memory | undefined, now: number): Held {
   return {
     name,
     file: undefined,
     memory,
-    state: STOPPED,
+    state: { ...STOPPED, since: now },
     attempt: undefined,
     keeper: undefined,
     lost: false,
@@ -73,6 +75,7 @@ export function newHeld(name: VassalName, memory: Memory | undefined): Held {
     statusText: undefined,
     trouble: undefined,
     unforgotten: [],
+    adjusted: false,
     refused: [],
     waiters: new Set(),
   };

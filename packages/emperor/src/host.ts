@@ -96,11 +96,17 @@ export async function openHost({ settings, clock, log }: HostParts): Promise<Hos
 /** A group that does not exist must not silently become "root alone". */
 async function groupOf({ group }: EmperorSettings): Promise<number | undefined> {
   if (typeof group !== 'string') return group;
-  const accounts = await lookupAccounts({ userNames: new Set(), uids: new Set(), groupNames: new Set([group]) });
+  const accounts = await lookupAccounts({
+    userNames: new Set(),
+    uids: new Set(),
+    groupNames: new Set([group]),
+  });
   const found = accounts.groupByName(group);
   if (found.is === 'found') return found.entry.gid;
   const why = found.is === 'failed' ? found.reason : 'no such group';
-  throw new EmperorError('config_invalid', `group = ${group}: ${why}`, { hint: `addgroup --system ${group}, or change emperor.ini` });
+  throw new EmperorError('config_invalid', `group = ${group}: ${why}`, {
+    hint: `addgroup --system ${group}, or change emperor.ini`,
+  });
 }
 
 /** Root's all of them; what others may enter has a directory of its own. */

@@ -14,6 +14,7 @@ export async function adjustVassal(world: World, held: Held): Promise<void> {
   await keeper.send({ do: 'log', limits: logLimits(good.spec.output) });
   held.attempt = { ...attempt, spec: good.spec, revision: good.revision };
   held.refused = refused;
+  held.adjusted = true;
   recordApplied(world, held);
   world.log.info('limits changed live', { vassal: held.name, revision: good.revision });
 }

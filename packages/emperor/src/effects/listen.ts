@@ -130,6 +130,12 @@ function exited(world: World, held: Held, fact: FactOf<'exited'>): void {
 
 /** Seen and recorded: the keeper need not keep it for another emperor. */
 function settled(world: World, held: Held, generation: number): void {
+  if (held.adjusted) {
+    held.adjusted = false;
+    const kept = (error: unknown) =>
+      world.log.warn('groups not removed', { vassal: held.name, error: String(error) });
+    world.groups.sweep(held.name).catch(kept);
+  }
   const note = (error: unknown) =>
     world.log.debug('forget not acknowledged', { vassal: held.name, generation, error: String(error) });
   if (held.keeper === undefined) held.unforgotten.push(generation);

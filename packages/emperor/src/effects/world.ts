@@ -14,6 +14,8 @@ export type Launch = { readonly blob: Uint8Array };
 export type Groups = {
   /** Write changed limits to a running generation; what the kernel refuses comes back as text, one line each. */
   readonly adjust: (spec: VassalSpec, generation: number, limits: LimitsSpec) => Promise<readonly string[]>;
+  /** Remove groups of this vassal in which nothing runs. */
+  readonly sweep: (name: VassalName) => Promise<void>;
   /** Kill and remove whatever of this vassal is left without a keeper. Rejects while something does not die. */
   readonly reap: (name: VassalName) => Promise<void>;
 };

@@ -1,6 +1,6 @@
 import type { Clock } from '@emperor/common/clock';
 import type { EventJson } from '@emperor/common/control/api';
-import { hintForFailure } from '@emperor/vassal/keeper/failure';
+import { errorName, hintForFailure } from '@emperor/vassal/keeper/failure';
 import type { Change } from '../emperor.ts';
 import type { Held } from '../held.ts';
 import type { ExplainFailure } from './ending.ts';
@@ -18,6 +18,6 @@ export function launchFailureExplainer(held: Held): ExplainFailure {
   const spec = held.attempt?.spec ?? held.file?.good?.spec;
   return ({ failure }) => {
     const { message, hint } = hintForFailure(failure, spec);
-    return { what: message, hint };
+    return { what: `${message} (stage ${failure.stage}, ${errorName(failure.errno)})`, hint };
   };
 }

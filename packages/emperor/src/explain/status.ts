@@ -1,4 +1,4 @@
-import type { DiagnosticJson, ExitJson, VassalJson } from '@emperor/common/control/api';
+import type { DiagnosticJson, ExitJson, StateName, VassalJson } from '@emperor/common/control/api';
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
 import { generationOf, type VassalState } from '../core/state.ts';
@@ -26,7 +26,7 @@ export function statusOf(held: Held, facts: StatusFacts): VassalJson {
     name: held.name,
     file: orNull(file?.path),
     owner: facts.ownerName,
-    state: state.is,
+    state: shownState(held),
     ready: state.is === 'running',
     since: isoTime(facts.wall - Math.max(facts.now - state.since, 0)),
     pid: orNull('pids' in state ? state.pids?.app : undefined),
@@ -46,6 +46,13 @@ export function statusOf(held: Held, facts: StatusFacts): VassalJson {
     note: noteOf(held, facts),
     diagnostics: (file?.diagnostics ?? []).map(diagnosticJson),
   };
+}
+
+/** A file that means nothing valid has failed; `stopped` is for what somebody stopped or what is not to start. */
+function shownState({ state, file, stopMark }: Held): StateName {
+  return state.is === 'stopped' && file !== undefined && file.good === undefined && !stopMark
+    ? 'failed'
+    : state.is;
 }
 
 /** Absent is `null` in JSON and nowhere else. */
