@@ -69,6 +69,21 @@ describe.skipIf(!canRun)('vassal run', () => {
     expect(ended.code).toBe(128 + 9);
   });
 
+  test('asked a second time, it does not wait', async () => {
+    let asked = 0;
+    const ended = await run(
+      `command = sh -c 'trap "echo no" TERM; echo up; while :; do sleep 0.1; done'`,
+      (out, pid) => {
+        const wanted = out.includes('no') ? 2 : 1;
+        if (asked >= wanted) return;
+        asked += 1;
+        process.kill(pid, 'SIGTERM');
+      },
+    );
+
+    expect(ended).toEqual({ code: 128 + 9, out: 'up\nno\n', err: '' });
+  });
+
   test('a launch that fails says why and what to do', async () => {
     const ended = await run('command = /no/such/program');
 

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
+import type { Cancel } from '@emperor/common/clock';
 import { EmperorError, EXIT } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
 import { removeInstance } from '../cgroup/cgroup.ts';
@@ -73,6 +74,7 @@ class Run {
   #isGone = false;
   #wake: () => void = () => {};
   #shownBytes = 0;
+  #cancelKill: Cancel | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -91,6 +93,7 @@ class Run {
       while (!this.#isOver()) await this.#lookAgain();
     } finally {
       unhear();
+      this.#cancelKill?.();
     }
     await this.#showOutput();
     if (!this.#isGone) {
@@ -133,13 +136,15 @@ class Run {
   /** Ask it to finish, and kill it when its time is over, or when asked again. */
   async #stop(keeper: Keeper): Promise<void> {
     const { stopSignal, stopTimeoutMs, killMode } = this.#parts.spec.lifecycle;
-    const { io } = this.#parts;
+    const kill = (): void => {
+      this.#cancelKill?.();
+      keeper.send({ do: 'kill', generation: GENERATION }).catch(() => this.#wake());
+    };
+    if (this.#cancelKill !== undefined) return kill();
+    this.#cancelKill = this.#parts.io.clock.after(stopTimeoutMs, kill);
     const command = killMode === 'mixed' ? 'signal' : 'signal-all';
-    const kill = (): void =>
-      void keeper.send({ do: 'kill', generation: GENERATION }).catch(() => this.#wake());
     try {
       await keeper.send({ do: command, generation: GENERATION, signal: stopSignal });
-      io.clock.after(stopTimeoutMs, kill);
     } catch {
       kill();
     }
