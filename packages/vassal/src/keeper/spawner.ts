@@ -56,7 +56,11 @@ export class Spawner {
     const child = this.#child;
     if (child === undefined) return Promise.resolve();
     return new Promise((resolve) => {
-      child.once('close', () => resolve());
+      const cancel = this.#options.clock.after(PATIENCE_MS, () => child.kill('SIGKILL'));
+      child.once('close', () => {
+        cancel();
+        resolve();
+      });
       child.stdin?.end();
     });
   }

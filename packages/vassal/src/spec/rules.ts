@@ -13,6 +13,47 @@ export const commandRule: Rule = (draft, context) =>
         hint: 'say what to run: command = /usr/bin/node server.js',
       });
 
+/** What a keeper can be told in one launch. */
+const MOST_WORDS = 1_000;
+const MOST_VARIABLES = 480;
+const MOST_GROUPS = 64;
+const MOST_TEXT_BYTES = 90 * 1_024;
+
+/** More than the keeper takes is refused here, with a line, not at the launch. */
+export const sizeRule: Rule = (draft, context) => {
+  const { command = [], env, 'add-gid': groups } = draft.values;
+  const text = [...command, ...env.map(({ name, value }) => `${name}=${value}`)];
+  const bytes = Buffer.byteLength(text.join('\n'));
+  const problems: readonly (readonly [VassalOptionName, boolean, string])[] = [
+    [
+      'command',
+      command.length > MOST_WORDS,
+      `has ${command.length} words, at most ${MOST_WORDS} are possible`,
+    ],
+    [
+      'env',
+      env.length > MOST_VARIABLES,
+      `has ${env.length} variables, at most ${MOST_VARIABLES} are possible`,
+    ],
+    [
+      'add-gid',
+      groups.length > MOST_GROUPS,
+      `has ${groups.length} groups, at most ${MOST_GROUPS} are possible`,
+    ],
+    [
+      'command',
+      bytes > MOST_TEXT_BYTES,
+      `and env have ${bytes} bytes together, at most ${MOST_TEXT_BYTES} are possible`,
+    ],
+  ];
+  const hint = 'put variables into an env-file, and long commands into a script';
+  let judged = draft;
+  for (const [key, isWrong, message] of problems) {
+    if (isWrong) judged = report(judged, context, { severity: 'error', key, message, hint });
+  }
+  return judged;
+};
+
 /** A restart cannot be due both later than `restart-delay` and sooner. */
 export const restartDelayRule: Rule = (draft, context) => {
   const { 'restart-delay': delayMs, 'restart-max-delay': mostMs } = draft.values;
@@ -83,6 +124,7 @@ export const protectSystemRule: Rule = (draft, context) =>
 /** All rules about options that concern each other, in the order in which they apply. */
 export const CROSS_OPTION_RULES: readonly Rule[] = [
   commandRule,
+  sizeRule,
   restartDelayRule,
   readyDelayRule,
   startAfterRule,

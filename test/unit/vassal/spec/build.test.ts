@@ -219,6 +219,23 @@ test('a ready delay that outlasts ready-timeout, and waiting for oneself, are er
   ]);
 });
 
+test('more than a keeper can be told is refused with its line', () => {
+  const many = (count: number, text: string) =>
+    Array.from({ length: count }, (_, index) => `${text}${index}`);
+  const { diagnostics } = built({
+    command: many(1001, 'w').join(' '),
+    env: many(481, 'V=').map((text) => text.padEnd(200, 'x')),
+    'add-gid': many(65, '1').join(','),
+  });
+
+  expect(lines(diagnostics)).toEqual([
+    'blog.ini:2: command: has 1001 words, at most 1000 are possible',
+    'blog.ini:2: command: and env have 101576 bytes together, at most 92160 are possible',
+    'blog.ini:3: env: has 481 variables, at most 480 are possible',
+    'blog.ini:4: add-gid: has 65 groups, at most 64 are possible',
+  ]);
+});
+
 test('a limit whose controller the kernel has not is a warning and not granted', () => {
   const host = hostFacts({ cgroups: { v2: undefined, v1: new Map() } });
   const { spec, diagnostics } = built(
