@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import type { HostPaths } from '../spec/host-facts.ts';
-import type { VassalSpec } from '../spec/spec.ts';
+import type { JailSpec, VassalSpec } from '../spec/spec.ts';
 import type { Directive, DirectiveWord } from './directive.ts';
 import { accountDirectives, workingDirectoryOf } from './environment.ts';
 import type { JailRun } from './run.ts';
@@ -73,7 +73,7 @@ export function hiddenOf(
   spec: VassalSpec,
   hide: readonly string[],
 ): { readonly hidden: readonly string[]; readonly visible: readonly string[] } {
-  const covered = coveredDirectories(spec);
+  const covered = coveredDirectories(spec.jail);
   const own = ownPaths(spec);
   const asked = [...new Set(hide.map(plain))].filter((path) => !covered.some((dir) => isBelow(path, dir)));
   const visible = asked.filter((path) => own.some((used) => isBelow(used, path)));
@@ -86,17 +86,21 @@ export function jailNotes(spec: VassalSpec, hide: readonly string[]): readonly s
   const visible = hiddenOf(spec, hide).visible.map(
     (path) => `${path} is not hidden from the app: its own files lie below`,
   );
-  const covered = coveredDirectories(spec);
   const lost = [...new Set([spec.app.chdir, spec.app.command[0]])].flatMap((path) => {
-    const cover =
-      path?.startsWith('/') === true
-        ? covered.find((dir) => plain(path) !== dir && isBelow(path, dir))
-        : undefined;
+    const cover = path === undefined ? undefined : coverOf(path, spec.jail);
     return cover === undefined
       ? []
       : [`the jail has a ${cover} of its own: ${path} of the host is not in it`];
   });
   return [...visible, ...lost];
+}
+
+/** The directory of the host above `path` that the jail puts something of its own over. */
+export function coverOf(path: string, jail: JailSpec): string | undefined {
+  if (!path.startsWith('/')) return undefined;
+  return coveredDirectories(jail).find(
+    (directory) => plain(path) !== directory && isBelow(plain(path), directory),
+  );
 }
 
 /** `path` without double, trailing or dot parts, as the keeper wants it. */
@@ -159,7 +163,8 @@ function kernelViews({ jail }: VassalSpec, { cgroups }: JailRun): readonly Direc
 }
 
 /** Directories of the host that the jail puts something of its own over. */
-function coveredDirectories({ jail }: VassalSpec): readonly string[] {
+function coveredDirectories(jail: JailSpec): readonly string[] {
+  if (!jail.namespaces.includes('mnt')) return [];
   return [
     '/run',
     '/var/run',

@@ -1,4 +1,5 @@
 import { getSystemErrorMap } from 'node:util';
+import { coverOf } from '../jail/mounts.ts';
 import type { VassalSpec } from '../spec/spec.ts';
 import type { LaunchFailure } from './facts.ts';
 import type { Stage } from './stages.ts';
@@ -178,7 +179,7 @@ const KNOWN: ReadonlyMap<string, Text> = new Map<string, Text>([
 ]);
 
 function noProgram({ what, spec }: About): FailureText {
-  const covered = spec === undefined ? undefined : coverOf(what, spec);
+  const covered = spec === undefined ? undefined : withoutCover(what, spec);
   if (covered !== undefined) {
     return { message: `no such program: ${what}`, hint: covered };
   }
@@ -196,7 +197,7 @@ function noProgram({ what, spec }: About): FailureText {
 }
 
 function noDirectory({ what, spec }: About): FailureText {
-  const covered = spec === undefined ? undefined : coverOf(what, spec);
+  const covered = spec === undefined ? undefined : withoutCover(what, spec);
   const isHome = spec !== undefined && spec.app.chdir === undefined;
   return {
     message: isHome
@@ -213,14 +214,15 @@ function tooManyProcesses(): FailureText {
   };
 }
 
-/** Which part of the jail takes a host path away. */
-function coverOf(path: string, { jail, identity }: VassalSpec): string | undefined {
-  if (!jail.namespaces.includes('mnt')) return undefined;
-  const under = (directory: string): boolean => path.startsWith(`${directory}/`);
-  if (jail.privateTmp && (under('/tmp') || under('/var/tmp'))) {
+/** Which part of the jail takes a host path away, and what to do about it. */
+function withoutCover(path: string, { jail, identity }: VassalSpec): string | undefined {
+  const cover = coverOf(path, jail);
+  if (cover === '/tmp' || cover === '/var/tmp') {
     return 'private-tmp gives the app a /tmp of its own: put it elsewhere, or say private-tmp = no';
   }
-  if (under('/run') || under('/var/run')) return 'the jail has a /run of its own: put it elsewhere';
+  if (cover !== undefined) return `the jail has a ${cover} of its own: put it elsewhere`;
+  if (!jail.namespaces.includes('mnt')) return undefined;
+  const under = (directory: string): boolean => path.startsWith(`${directory}/`);
   const inHome = (under('/home') || under('/root')) && !(identity.home !== undefined && under(identity.home));
   return inHome
     ? 'homes are hidden from the app: put it elsewhere, or say chdir = the directory it is in'

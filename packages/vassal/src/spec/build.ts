@@ -2,6 +2,7 @@ import { type Diagnostic, hasErrors } from '@emperor/common/diagnostic';
 import { decodeTable } from '@emperor/common/options/decode';
 import { formatValue } from '@emperor/common/options/kinds';
 import type { Layer, Option } from '@emperor/common/options/option';
+import { coverOf } from '../jail/mounts.ts';
 import { type VassalOptionName, type VassalValues, vassalOptions } from '../options/index.ts';
 import type { AccountsQuery } from './accounts.ts';
 import { type Draft, grant, type RuleContext, report, writtenOf } from './draft.ts';
@@ -47,8 +48,9 @@ export function buildSpec(source: SpecSource, world: Omit<RuleContext, 'source'>
   const rules = [...CROSS_OPTION_RULES, ...HOST_RULES];
   const draft = rules.reduce((before, rule) => rule(before, context), bounded);
   const resolved = resolvePersona(draft.values, context);
-  const all = [...draft.diagnostics, ...resolved.diagnostics].toSorted(byLine);
   const spec = assemble(source, draft.values, resolved.persona);
+  const lost = spec === undefined ? [] : lostPaths(spec, source);
+  const all = [...draft.diagnostics, ...resolved.diagnostics, ...lost].toSorted(byLine);
   return { spec: hasErrors(all) ? undefined : spec, diagnostics: all, granted: provenance(source, draft) };
 }
 
@@ -171,6 +173,23 @@ function lifecycleOf(values: VassalValues): LifecycleSpec {
     startAfter: values['start-after'],
     touchReload: values['touch-reload'],
   };
+}
+
+/** A program or directory of the host that is not in the jail: said before the launch fails of it. */
+function lostPaths({ app, jail }: VassalSpec, source: SpecSource): readonly Diagnostic[] {
+  const paths: readonly (readonly [VassalOptionName, string | undefined])[] = [
+    ['command', app.command[0]],
+    ['chdir', app.chdir],
+    ['env-file', app.envFile],
+  ];
+  return paths.flatMap(([key, path]) => {
+    const cover = path === undefined ? undefined : coverOf(path, jail);
+    if (cover === undefined) return [];
+    const message = `${path} is not in the jail, which has a ${cover} of its own`;
+    const hint = cover.endsWith('/tmp') ? 'put it elsewhere, or say private-tmp = no' : 'put it elsewhere';
+    const { file, line } = writtenOf(source, key) ?? { file: source.file, line: undefined };
+    return [{ severity: 'warning', file, line, key, message, hint }];
+  });
 }
 
 function provenance(source: SpecSource, { values, reasons }: Draft): readonly Provenance[] {

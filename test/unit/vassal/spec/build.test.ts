@@ -219,6 +219,17 @@ test('a ready delay that outlasts ready-timeout, and waiting for oneself, are er
   ]);
 });
 
+test('what the jail covers with something of its own is a warning before it is a failed launch', () => {
+  const written = { command: '/tmp/app/run', chdir: '/tmp', 'env-file': '/run//app/../env' };
+
+  expect(lines(built(written).diagnostics)).toEqual([
+    'blog.ini:2: command: /tmp/app/run is not in the jail, which has a /tmp of its own',
+    'blog.ini:4: env-file: /run//app/../env is not in the jail, which has a /run of its own',
+  ]);
+  expect(built({ ...written, 'private-tmp': 'no', 'env-file': '/etc/env' }).diagnostics).toEqual([]);
+  expect(built({ ...written, unshare: 'pid' }).diagnostics).toEqual([]);
+});
+
 test('more than a keeper can be told is refused with its line', () => {
   const many = (count: number, text: string) =>
     Array.from({ length: count }, (_, index) => `${text}${index}`);
