@@ -101,10 +101,10 @@ function rootConfig() {
   return '; Written by `npm start`: nothing but the defaults.\n[emperor]\n';
 }
 
-/** Without root there is no other user to become and no jail to build: say so in every vassal's own terms. */
+/** Without root there is no other user to become and no namespace to make: ask for neither. */
 function userConfig() {
   return [
-    '; Written by `npm start` for an ordinary user: everything runs as that user, without a jail.',
+    '; Written by `npm start` for an ordinary user: everything as that user, without namespaces.',
     '[emperor]',
     `uid-claims = ${at('state')}/uid-claims`,
     '[force]',
@@ -140,11 +140,11 @@ function introduction() {
 
 function reduced() {
   return [
-    'you are not root, so this is a reduced show; what works as root and not here:',
-    '  jails: no namespaces and no private uid, every app would run as you and see what you see',
-    '  limits: memory-max, cpu-max and pids-max need control groups that you may write',
-    '  options of the operator: locked-down is refused, since its file is yours',
-    'the rest is tried; `emperor why NAME` says what stands in its way. All of it: sudo npm start',
+    'you are not root, so this is a reduced show. In this version every jail needs root, so:',
+    '  the emperor reads, checks and explains the examples, and tries to start them;',
+    '  their start is refused, and `emperor why hello` names the stage and the reason;',
+    '  locked-down asks for what only an operator may, and its file is yours: status tells the lines.',
+    'all of it: sudo npm start',
     '',
   ];
 }
