@@ -95,6 +95,7 @@ export class FakeWorld {
   readonly keepers: FakeKeeper[] = [];
   readonly memories = new Map<string, Memory>();
   readonly reaped: VassalName[] = [];
+  readonly disinherited: VassalName[] = [];
   readonly emperor: Emperor;
   /** Rejects the next preparations with this. */
   unprepared: Error | undefined;
@@ -159,7 +160,8 @@ export class FakeWorld {
         },
       },
       killProcess: (pid) => this.keepers.find((keeper) => keeper.pid === pid)?.die(),
-      disinherit: async () => undefined,
+      disinherit: async (name) => void this.disinherited.push(name),
+      freeUid: () => undefined,
     };
     return world;
   }
@@ -169,7 +171,6 @@ export class FakeWorld {
       load: (name) => this.memories.get(name),
       saveLater: (name, memory) => this.memories.set(name, memory),
       saveNow: async (name, memory) => void this.memories.set(name, memory),
-      forget: (name) => this.memories.delete(name),
       flush: async () => undefined,
     };
   }

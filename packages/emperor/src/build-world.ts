@@ -24,6 +24,7 @@ export function buildWorld({ emperor, host, clock, log }: Parts): World {
     prepare: (spec, generation) => prepareJail(host, spec, generation),
     groups: groupsOf(host, clock),
     killProcess,
+    freeUid: host.uids.free,
     disinherit: async (name) => {
       const aside = `${host.paths.logDir}/.${name}.former`;
       await rm(aside, { recursive: true, force: true });

@@ -63,6 +63,10 @@ export class Emperor {
     return this.#vassals;
   }
 
+  get hasBegun(): boolean {
+    return this.#executors !== undefined;
+  }
+
   get isClosing(): boolean {
     return this.#closing;
   }

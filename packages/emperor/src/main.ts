@@ -1,18 +1,19 @@
-import { systemClock } from '@emperor/common/clock';
+import { type Clock, systemClock } from '@emperor/common/clock';
 import { describeError } from '@emperor/common/errors';
+import type { Log } from '@emperor/common/log/log';
 import { vassalOptions } from '@emperor/vassal/options';
 import { diffSpec } from '@emperor/vassal/spec/diff';
 import { act } from './actions.ts';
 import { adoptKeepers } from './adopt.ts';
 import { answersOf } from './answers.ts';
 import { buildWorld } from './build-world.ts';
-import { configurationOf } from './configuration.ts';
+import { type Configuration, configurationOf } from './configuration.ts';
 import { decoderOf } from './decoder.ts';
 import { executorsIn } from './effects/table.ts';
 import { Emperor } from './emperor.ts';
 import { eventOf, launchFailureExplainer } from './explain/events.ts';
 import { usageTargetOf } from './groups.ts';
-import { openHost } from './host.ts';
+import { type Host, openHost } from './host.ts';
 import { winstonLog } from './log/winston-log.ts';
 import { directoryMonitor } from './monitor/directory.ts';
 import { logReader } from './output/read.ts';
@@ -21,7 +22,7 @@ import { DEFAULT_LIFECYCLE } from './rules.ts';
 import type { EmperorSettings } from './settings.ts';
 import { Source } from './source.ts';
 import { sampler } from './stats/sample.ts';
-import { untilSignalled } from './until-signalled.ts';
+import { type EndOfRun, untilSignalled } from './until-signalled.ts';
 import { VERSION } from './version.ts';
 
 /** The composition root: build every port, hand them to the emperor, run until a signal ends it. */
@@ -29,30 +30,25 @@ export async function runEmperor(settings: EmperorSettings): Promise<number> {
   const clock = systemClock;
   const log = winstonLog({ level: settings.logLevel, format: settings.logFormat });
   const host = await openHost({ settings, clock, log });
-  const { store, uids, inHand, locks } = host;
   const configuration = configurationOf(settings, log);
   const emperor = new Emperor({
     clock,
     log,
-    store,
+    store: host.store,
     diff: (from, to) => diffSpec(from, to, vassalOptions),
     defaults: DEFAULT_LIFECYCLE,
     slots: settings.maxStarting,
     random: Math.random,
   });
-  const world = buildWorld({ emperor, host, clock, log });
-  const monitor = directoryMonitor({ directory: settings.paths.vassals, clock, log });
-  const decoder = await decoderOf({
-    host: host.facts,
-    hostname: host.hostname,
-    ask: host.ask,
-    layers: configuration.layers,
-  });
-  const source = new Source({ monitor, emperor, decoder, store, inHand, clock, log });
+  const run: Run = { settings, clock, log, host, configuration, emperor };
+  const source = await sourceOf(run);
+  const lookAgain = () => void configuration.reload().then(() => source.lookAgain());
+  // From here on a signal is heard, also one that comes while vassals are being adopted.
+  const over = untilSignalled({ emperor, log, clock, lookAgain });
 
+  const world = buildWorld({ emperor, host, clock, log });
   const adopted = await adoptKeepers({ world, host, log });
-  await monitor.watch(() => void source.look());
-  await source.look();
+  await source.begin();
   emperor.begin(executorsIn(world));
   log.info('emperor runs', {
     version: VERSION,
@@ -61,6 +57,50 @@ export async function runEmperor(settings: EmperorSettings): Promise<number> {
     dir: settings.paths.vassals,
   });
 
+  // Loaded only now: what vassals need to run comes before what people need to look.
+  const { serveControl } = await import('./control/server.ts');
+  const socketPath = `${settings.paths.runtimeDir}/control.sock`;
+  const port = controlPortOf(run, source, lookAgain);
+  const control = await serveControl({
+    port,
+    socketPath,
+    group: host.controlGroup,
+    version: VERSION,
+    log,
+    clock,
+  });
+
+  const end = await over;
+  log.info(END[end], { vassals: emperor.vassals.size });
+  await source.close();
+  await control.close();
+  await closeHost(host, end, log);
+  return 0;
+}
+
+const END: Readonly<Record<EndOfRun, string>> = {
+  handover: 'handing over: all vassals live on',
+  stopped: 'all vassals stopped',
+};
+
+type Run = {
+  readonly settings: EmperorSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly host: Host;
+  readonly configuration: Configuration;
+  readonly emperor: Emperor;
+};
+
+async function sourceOf({ settings, clock, log, host, configuration, emperor }: Run): Promise<Source> {
+  const { facts, hostname, ask, store, inHand } = host;
+  const monitor = directoryMonitor({ directory: settings.paths.vassals, clock, log });
+  const decoder = await decoderOf({ host: facts, hostname, ask, layers: configuration.layers });
+  return new Source({ monitor, emperor, decoder, store, inHand, clock, log });
+}
+
+function controlPortOf(run: Run, source: Source, lookAgain: () => void): ControlPort {
+  const { settings, clock, log, host, configuration, emperor } = run;
   const logs = logReader({ logDir: settings.paths.logDir });
   const answers = answersOf({
     emperor,
@@ -72,44 +112,27 @@ export async function runEmperor(settings: EmperorSettings): Promise<number> {
     sourceDiagnostics: () => source.diagnostics,
     hostDiagnostics: () => [...host.diagnostics, ...configuration.diagnostics()],
     ownerName: host.ownerName,
-    privateUid: uids.known,
+    privateUid: host.uids.known,
     usageTarget: (held) => usageTargetOf(host, held),
     explainFailure: launchFailureExplainer,
   });
-  const port: ControlPort = {
+  return {
     status: answers.status,
     vassal: answers.vassal,
     why: answers.why,
-    act: (request) => act({ emperor, store, answers, log }, request),
+    act: (request) => act({ emperor, store: host.store, answers, log }, request),
     logs,
     subscribe: (listener) => emperor.onChange((change) => listener(eventOf(change, clock))),
-    lookAgain: () => void configuration.reload().then(() => source.lookAgain()),
+    lookAgain,
   };
-  // Loaded only now: what vassals need to run comes before what people need to look.
-  const { serveControl } = await import('./control/server.ts');
-  const socketPath = `${settings.paths.runtimeDir}/control.sock`;
-  const control = await serveControl({
-    port,
-    socketPath,
-    group: host.controlGroup,
-    version: VERSION,
-    log,
-    clock,
-  });
+}
 
-  const end = await untilSignalled({ emperor, log, clock, lookAgain: port.lookAgain });
-  log.info(end === 'handover' ? 'handing over: all vassals live on' : 'all vassals stopped', {
-    vassals: emperor.vassals.size,
-  });
-  source.close();
-  await monitor.close();
-  await control.close();
+async function closeHost(host: Host, end: EndOfRun, log: Log): Promise<void> {
   await host.keepers.close();
-  await store
+  await host.store
     .flush()
     .catch((error: unknown) => log.error('state not saved', { error: describeError(error) }));
   if (end === 'stopped') await host.removeGroups();
-  inHand.close();
-  for (const lock of locks) lock.release();
-  return 0;
+  host.inHand.close();
+  for (const lock of host.locks) lock.release();
 }

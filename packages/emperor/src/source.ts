@@ -68,16 +68,22 @@ export class Source {
     return this.#looking;
   }
 
-  /** SIGHUP: believe the directory that is there now, and judge every file anew (users may have changed). */
+  /** SIGHUP: judge every file anew (users and emperor.ini may have changed). */
   lookAgain(): Promise<void> {
-    this.#directory = undefined;
     this.#fingerprints.clear();
     return this.look();
   }
 
-  close(): void {
+  /** Watch, and look for the first time. */
+  async begin(): Promise<void> {
+    await this.#parts.monitor.watch(() => void this.look());
+    await this.look();
+  }
+
+  async close(): Promise<void> {
     this.#closed = true;
     this.#wake?.();
+    await this.#parts.monitor.close();
   }
 
   async #lookUntilQuiet(): Promise<void> {
@@ -227,7 +233,7 @@ function sourceDiagnostic(message: string, hint: string): Diagnostic {
 function replaced(scan: Scan): Diagnostic {
   return sourceDiagnostic(
     `is another directory than before (${scan.directory ?? 'unreadable'}): files that are missing in it keep running`,
-    'send SIGHUP to the emperor if it is meant to be the new truth',
+    'if it is meant to be the new truth, restart the emperor: vassals live on',
   );
 }
 

@@ -42,6 +42,7 @@ export function untilSignalled({ emperor, log, clock, lookAgain }: Parts): Promi
 }
 
 function isAllQuiet(emperor: Emperor): boolean {
+  if (!emperor.hasBegun) return false;
   for (const held of emperor.vassals.values()) {
     if (held.busy || held.lost || held.keeper !== undefined || 'generation' in held.state) return false;
   }

@@ -179,3 +179,15 @@ test('a vassal whose owner changed is killed, gets a new keeper and starts anew'
   expect(world.keepers).toHaveLength(2);
   expect(held.attempt?.ownerUid).toBe(1_001);
 });
+
+test('another owner of a name inherits nothing, also after the first one is long gone', async () => {
+  const world = new FakeWorld();
+  world.write('blog', specOf('blog'));
+  await world.settle();
+  world.write('blog', undefined);
+  await world.settle();
+  world.write('blog', specOf('blog', {}, 1_001));
+  await world.settle();
+
+  expect(world.disinherited).toEqual(['blog']);
+});

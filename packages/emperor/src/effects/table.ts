@@ -1,4 +1,5 @@
 import type { Held } from '../held.ts';
+import { tombstone } from '../store/memory.ts';
 import { adjustVassal } from './adjust.ts';
 import { abandonKeeper, killVassal, reapOrphan, releaseKeeper, reloadBySignal, stopVassal } from './end.ts';
 import type { Executors } from './executors.ts';
@@ -22,7 +23,9 @@ export function executorsIn(world: World): Executors {
 }
 
 async function forgetVassal(world: World, held: Held): Promise<void> {
-  world.store.forget(held.name);
+  const ownerUid = held.attempt?.ownerUid ?? held.memory?.ownerUid;
+  if (ownerUid !== undefined) world.store.saveLater(held.name, tombstone(ownerUid));
+  world.freeUid(held.name);
   world.emperor.drop(held);
   world.log.info('vassal forgotten', { vassal: held.name });
 }

@@ -33,6 +33,8 @@ export type World = {
   readonly prepare: (spec: VassalSpec, generation: number) => Promise<Launch>;
   readonly groups: Groups;
   readonly killProcess: (pid: number) => void;
+  /** The vassal is gone: its private uid rests. */
+  readonly freeUid: (name: VassalName) => void;
   /** Move what an earlier owner of this name left (its log) out of the way. */
   readonly disinherit: (name: VassalName) => Promise<void>;
 };

@@ -24,14 +24,12 @@ export function statusOf(held: Held, facts: StatusFacts): VassalJson {
   const spec = held.attempt?.spec ?? file?.good?.spec;
   return {
     name: held.name,
-    file: orNull(file?.path),
+    ...fileOf(file),
     owner: facts.ownerName,
     state: shownState(held),
     ready: state.is === 'running',
     since: isoTime(facts.wall - Math.max(facts.now - state.since, 0)),
-    pid: orNull('pids' in state ? state.pids?.app : undefined),
-    keeperPid: orNull(held.keeper?.pid),
-    generation: orNull(generationOf(state)),
+    ...processesOf(held),
     revision: orNull(held.attempt?.revision ?? file?.good?.revision),
     ...identityOf(spec, facts.privateUid),
     restarts: held.restarts,
@@ -40,11 +38,25 @@ export function statusOf(held: Held, facts: StatusFacts): VassalJson {
     daemons: [],
     sockets: [],
     namespaces: spec?.jail.namespaces ?? [],
-    memoryBytes: orNull(facts.usage?.memoryBytes),
-    cpuPercent: orNull(facts.usage?.cpuPercent),
-    tasks: orNull(facts.usage?.tasks),
+    ...usageOf(facts.usage),
     note: noteOf(held, facts),
-    diagnostics: (file?.diagnostics ?? []).map(diagnosticJson),
+  };
+}
+
+function processesOf({ state, keeper }: Held): Pick<VassalJson, 'pid' | 'keeperPid' | 'generation'> {
+  const pids = 'pids' in state ? state.pids : undefined;
+  return { pid: orNull(pids?.app), keeperPid: orNull(keeper?.pid), generation: orNull(generationOf(state)) };
+}
+
+function fileOf(file: Held['file']): Pick<VassalJson, 'file' | 'diagnostics'> {
+  return { file: orNull(file?.path), diagnostics: (file?.diagnostics ?? []).map(diagnosticJson) };
+}
+
+function usageOf(usage: Usage | undefined): Pick<VassalJson, 'memoryBytes' | 'cpuPercent' | 'tasks'> {
+  return {
+    memoryBytes: orNull(usage?.memoryBytes),
+    cpuPercent: orNull(usage?.cpuPercent),
+    tasks: orNull(usage?.tasks),
   };
 }
 

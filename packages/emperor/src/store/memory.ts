@@ -18,13 +18,25 @@ export type Applied = {
   readonly stamp: string;
 };
 
+/** What is left of a vassal that is gone: whose it was, so that another owner of the name inherits nothing. */
+export function tombstone(ownerUid: number): Memory {
+  return {
+    mtime: '',
+    textHash: '',
+    stamp: '',
+    good: undefined,
+    ownerUid,
+    stopped: false,
+    applied: undefined,
+  };
+}
+
 /** Where memories are kept. `saveNow` resolves when it is durable and rejects with EmperorError('state_unwritable'). */
 export type MemoryStore = {
   readonly load: (name: string) => Memory | undefined;
   /** Soon, in the background, newest wins. */
   readonly saveLater: (name: string, memory: Memory) => void;
   readonly saveNow: (name: string, memory: Memory) => Promise<void>;
-  readonly forget: (name: string) => void;
   /** Wait for everything that is on its way. */
   readonly flush: () => Promise<void>;
 };

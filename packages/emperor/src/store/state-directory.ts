@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Cancel, Clock } from '@emperor/common/clock';
 import { describeError, EmperorError } from '@emperor/common/errors';
@@ -59,10 +59,6 @@ export function stateDirectory({ directory, clock, log }: StateDirectoryParts): 
       await write.catch((cause: unknown) => {
         throw new EmperorError('state_unwritable', `cannot write ${pathOf(name)}`, { cause });
       });
-    },
-    forget: (name) => {
-      pending.delete(name);
-      writing = writing.then(() => rmSync(pathOf(name), { force: true }));
     },
     flush,
   };

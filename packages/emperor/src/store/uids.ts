@@ -85,11 +85,12 @@ class Ledger implements PrivateUids {
   };
 
   readonly free = (name: string): void => {
-    for (const [key, given] of this.#given) {
-      if (given.name === name && given.freedAt === undefined)
-        this.#given.set(key, { ...given, freedAt: this.#parts.wall() });
-    }
-    void this.#save().catch(() => undefined);
+    const resting = [...this.#given].filter(
+      ([, given]) => given.name === name && given.freedAt === undefined,
+    );
+    for (const [key, given] of resting) this.#given.set(key, { ...given, freedAt: this.#parts.wall() });
+    // Not noted, it merely counts as used: nothing to tell anybody.
+    if (resting.length > 0) void this.#save().catch(() => undefined);
   };
 
   #next(): number {

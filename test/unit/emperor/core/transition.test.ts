@@ -130,9 +130,7 @@ describe('ending', () => {
     ];
 
     expect(once.is).toBe('backing-off');
-    expect(
-      twice.reduce((state, event) => transition(state, event as VassalEvent, rule, 300), once),
-    ).toMatchObject({
+    expect(twice.reduce((state, event) => transition(state, event, rule, 300), once)).toMatchObject({
       is: 'failed',
       last: { by: 'exit' },
     });
