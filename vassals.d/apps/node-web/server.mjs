@@ -8,7 +8,9 @@ let served = 0;
 const server = createServer((request, response) => {
   served += 1;
   response.setHeader('content-type', 'text/plain; charset=utf-8');
-  response.end(`hello from ${hostname()}, pid ${process.pid}, uid ${process.getuid()}, request ${served}: ${request.url}\n`);
+  response.end(
+    `hello from ${hostname()}, pid ${process.pid}, uid ${process.getuid()}, request ${served}: ${request.url}\n`,
+  );
 });
 
 server.listen(port, '127.0.0.1', () => console.log(`listening on http://127.0.0.1:${port}/`));
