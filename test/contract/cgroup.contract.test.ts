@@ -88,6 +88,11 @@ describe.skipIf(!canRun)('control groups of this host', () => {
     const base = await ensureBase(host.cgroups, instance, emperor.pid);
 
     expect(base.troubles).toEqual([]);
+    expect(base.cgroups.v1).toBe(host.cgroups.v1);
+    const usable = ['memory', 'cpu', 'pids'].filter(
+      (name) => host.cgroups.v2?.controllers.has(name) === true,
+    );
+    expect([...(base.cgroups.v2?.controllers ?? [])].toSorted()).toEqual(usable.toSorted());
     expect(directories().every((dir) => existsSync(dir))).toBe(true);
     if (host.cgroups.v2 !== undefined) {
       const dir = instanceDirectory(host.cgroups.v2, instance);

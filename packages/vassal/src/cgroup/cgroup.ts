@@ -17,7 +17,9 @@ import { type CgroupCounter, type LiveLimit, planLiveLimits } from './limits.ts'
 export type CgroupBase = {
   /** The v2 leaf for keepers; undefined without v2. */
   readonly keeperLeaf: string | undefined;
-  /** `asked …, kernel gives …` lines for the operator. */
+  /** The hierarchies with those v2 controllers only that could be passed on to vassals: plan with these. */
+  readonly cgroups: CgroupHost;
+  /** What could not be made, one line each, for the operator. */
   readonly troubles: readonly string[];
 };
 
@@ -46,7 +48,7 @@ export async function ensureBase(host: CgroupHost, instance: string, ownPid: num
     const dir = instanceDirectory(hierarchy, instance);
     await attempt(dir, () => mkdir(dir, { recursive: true }));
   }
-  if (host.v2 === undefined) return { keeperLeaf: undefined, troubles };
+  if (host.v2 === undefined) return { keeperLeaf: undefined, cgroups: host, troubles };
   const dir = instanceDirectory(host.v2, instance);
   const keeperLeaf = `${dir}/keepers`;
   await attempt(keeperLeaf, () => mkdir(keeperLeaf, { recursive: true }));
@@ -59,8 +61,11 @@ export async function ensureBase(host: CgroupHost, instance: string, ownPid: num
       writeFile(`${parent}/cgroup.subtree_control`, value),
     );
   }
+  const text = await readFile(`${dir}/cgroup.subtree_control`, 'utf8').catch(() => '');
+  const controllers = new Set(text.split(/\s+/).filter((word) => word !== ''));
   return {
     keeperLeaf: troubles.some((line) => line.startsWith(`${keeperLeaf}:`)) ? undefined : keeperLeaf,
+    cgroups: { ...host, v2: { ...host.v2, controllers } },
     troubles,
   };
 }

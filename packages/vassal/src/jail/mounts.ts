@@ -19,31 +19,31 @@ const SYSTEM_DIRECTORIES: readonly string[] = [
 ];
 const HOMES: readonly string[] = ['/home', '/root'];
 
-/** What the container engines mask and write-protect in /proc and /sys. */
-const MASKED_PROC: readonly string[] = [
-  '/proc/acpi',
-  '/proc/asound',
-  '/proc/interrupts',
-  '/proc/kcore',
-  '/proc/keys',
-  '/proc/kmsg',
-  '/proc/latency_stats',
-  '/proc/sched_debug',
-  '/proc/scsi',
-  '/proc/timer_list',
-  '/proc/timer_stats',
+/** 2: processes of other users are not even names. The rest is what the container engines mask and write-protect. */
+const PRIVATE_PROC: readonly Directive[] = [
+  directive('proc', '2'),
+  directive('mask', '/proc/acpi'),
+  directive('mask', '/proc/asound'),
+  directive('mask', '/proc/interrupts'),
+  directive('mask', '/proc/kcore'),
+  directive('mask', '/proc/keys'),
+  directive('mask', '/proc/kmsg'),
+  directive('mask', '/proc/latency_stats'),
+  directive('mask', '/proc/sched_debug'),
+  directive('mask', '/proc/scsi'),
+  directive('mask', '/proc/timer_list'),
+  directive('mask', '/proc/timer_stats'),
+  directive('readonly', '/proc/bus'),
+  directive('readonly', '/proc/fs'),
+  directive('readonly', '/proc/irq'),
+  directive('readonly', '/proc/sys'),
+  directive('readonly', '/proc/sysrq-trigger'),
 ];
-const READONLY_PROC: readonly string[] = [
-  '/proc/bus',
-  '/proc/fs',
-  '/proc/irq',
-  '/proc/sys',
-  '/proc/sysrq-trigger',
+const READONLY_SYS: readonly Directive[] = [
+  directive('sysfs'),
+  directive('mask', '/sys/firmware'),
+  directive('mask', '/sys/devices/virtual/powercap'),
 ];
-const MASKED_SYS: readonly string[] = ['/sys/firmware', '/sys/devices/virtual/powercap'];
-
-/** 2: processes of other users are not even names. */
-const HIDEPID = '2';
 
 const MIB = 1024 ** 2;
 const MOST_TMP_BYTES = 512 * MIB;
@@ -148,16 +148,10 @@ function hideHomes(spec: VassalSpec, { directories }: HostPaths): readonly Direc
 
 /** /proc and /sys as the app may see them. */
 function kernelViews({ jail }: VassalSpec, { cgroups }: JailRun): readonly Directive[] {
-  const proc = [
-    directive('proc', HIDEPID),
-    ...MASKED_PROC.map((path) => directive('mask', path)),
-    ...READONLY_PROC.map((path) => directive('readonly', path)),
-  ];
   const ownGroup = jail.namespaces.includes('cgroup') && cgroups.v2 !== undefined;
   return [
-    ...(jail.proc === 'private' ? proc : []),
-    directive('sysfs'),
-    ...MASKED_SYS.map((path) => directive('mask', path)),
+    ...(jail.proc === 'private' ? PRIVATE_PROC : []),
+    ...READONLY_SYS,
     ...(ownGroup ? [directive('cgroup2', '/sys/fs/cgroup')] : []),
   ];
 }

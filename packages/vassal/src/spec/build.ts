@@ -51,7 +51,14 @@ export function buildSpec(source: SpecSource, world: Omit<RuleContext, 'source'>
   const spec = assemble(source, draft.values, resolved.persona);
   const lost = spec === undefined ? [] : lostPaths(spec, source);
   const all = [...draft.diagnostics, ...resolved.diagnostics, ...lost].toSorted(byLine);
-  return { spec: hasErrors(all) ? undefined : spec, diagnostics: all, granted: provenance(source, draft) };
+  return {
+    spec: hasErrors(all) ? undefined : spec,
+    diagnostics: all,
+    // Only `plan` asks for it, and it costs as much as all the rest.
+    get granted() {
+      return provenance(source, draft);
+    },
+  };
 }
 
 /** Which users and groups `buildSpec` is going to ask for. */

@@ -17,6 +17,7 @@ const WEIGHT: Readonly<Record<OnChange, number>> = { live: 1, reload: 2, restart
 
 /** How far `to` is from `from`. Another owner or other powers are always a restart: rights end at once. */
 export function diffSpec(from: VassalSpec, to: VassalSpec, table: ChangeTable): SpecChange {
+  if (from === to) return { kind: 'nothing' };
   const changed = optionNames(table).filter((key) => differs(OPTION_VALUES[key], from, to));
   if (from.owner.uid !== to.owner.uid || from.owner.powers !== to.owner.powers)
     return { kind: 'restart', changed };
@@ -25,7 +26,8 @@ export function diffSpec(from: VassalSpec, to: VassalSpec, table: ChangeTable): 
 }
 
 function differs(valueOf: (spec: VassalSpec) => unknown, from: VassalSpec, to: VassalSpec): boolean {
-  return canonical(valueOf(from)) !== canonical(valueOf(to));
+  const [before, after] = [valueOf(from), valueOf(to)];
+  return !Object.is(before, after) && canonical(before) !== canonical(after);
 }
 
 function optionNames(table: ChangeTable): readonly VassalOptionName[] {
