@@ -136,11 +136,13 @@ function protectSystem({ jail }: VassalSpec, { directories }: HostPaths): readon
   }
 }
 
-/** Homes but the own one and the working directory; a home that is all of /home cannot be told from the others. */
+/**
+ * Homes but the own one and the working directory; a home that is all of /home cannot be told from the others. A kept
+ * tree stands in the cover without the closed directories above it, so a tenant's own word keeps nothing.
+ */
 function hideHomes(spec: VassalSpec, { directories }: HostPaths): readonly Directive[] {
-  const own = [spec.identity.home, workingDirectoryOf(spec)].flatMap((path) =>
-    path === undefined ? [] : [plain(path)],
-  );
+  const cwd = spec.owner.powers === 'operator' ? workingDirectoryOf(spec) : undefined;
+  const own = [spec.identity.home, cwd].flatMap((path) => (path === undefined ? [] : [plain(path)]));
   const homes = HOMES.filter((home) => directories.has(home) && !own.includes(home));
   const kept = outermost(own.filter((path) => homes.some((home) => isBelow(path, home))));
   return [...kept.map((path) => directive('keep', path)), ...homes.map((home) => directive('hide', home))];
@@ -167,10 +169,10 @@ function coveredDirectories(jail: JailSpec): readonly string[] {
   ];
 }
 
-/** Host paths that the vassal says it uses. */
-function ownPaths(spec: VassalSpec): readonly string[] {
-  const { command, chdir, envFile } = spec.app;
-  return [...command, chdir, envFile, spec.identity.home, ...spec.lifecycle.touchReload].flatMap((path) =>
+/** Host paths that the operator says the vassal uses; a tenant's word opens nothing of the emperor's. */
+function ownPaths({ app, identity, lifecycle, owner }: VassalSpec): readonly string[] {
+  const written = [...app.command, app.chdir, app.envFile, ...lifecycle.touchReload];
+  return [identity.home, ...(owner.powers === 'operator' ? written : [])].flatMap((path) =>
     path?.startsWith('/') === true ? [plain(path)] : [],
   );
 }

@@ -262,6 +262,33 @@ test("the emperor's directories are hidden, but where the vassal's own files lie
   expect(jailNotes(spec, hide)).toEqual(['/srv/vassals is not hidden from the app: its own files lie below']);
 });
 
+test("a tenant's own word opens neither another home nor a directory of the emperor's", () => {
+  const hide = ['/etc/emperor/vassals', '/var/log/emperor'];
+  const written = {
+    command: 'sh -c x /etc/emperor/vassals/blog.ini',
+    chdir: '/home/bob/project',
+    'env-file': '/var/log/emperor/blog/current',
+    'touch-reload': '/var/log/emperor/blog/current',
+  };
+  const views = (plan: readonly string[]) => plan.filter((line) => /^(keep|hide)/.test(line));
+
+  expect(views(planned(written, { run: { hide }, owner: ALICE }))).toEqual([
+    'keep /home/alice',
+    'hide /home',
+    'hide /root',
+    'hide /etc/emperor/vassals',
+    'hide /var/log/emperor',
+  ]);
+  expect(views(planned({ ...written, chdir: '/root' }, { run: { hide }, owner: ALICE }))).toContain(
+    'hide /root',
+  );
+  expect(views(planned(written, { run: { hide } }))).toEqual([
+    'keep /home/bob/project',
+    'hide /home',
+    'hide /root',
+  ]);
+});
+
 test('a program or directory that the jail covers is said before it fails', () => {
   const spec = specOf({ command: '/tmp/app/run', chdir: '/run/app' });
 
