@@ -126,8 +126,8 @@ test('a tenant sees its own home and no other, and starts in it', () => {
 });
 
 test('a working directory in a home is kept, the outermost of what is kept only', () => {
-  const keeps = (written: Record<string, string>, owner = ALICE) =>
-    planned(written, { owner }).filter((line) => line.startsWith('keep'));
+  const keeps = (written: Record<string, string>) =>
+    planned({ ...written, uid: 'alice' }).filter((line) => line.startsWith('keep'));
 
   expect(keeps({ chdir: '/home/alice/app/' })).toEqual(['keep /home/alice']);
   expect(keeps({ chdir: '/home/shared//app/.' })).toEqual(['keep /home/alice', 'keep /home/shared/app']);
