@@ -1,8 +1,8 @@
 /* Control groups of a generation: made before its first process, removed after its last. Run by the keeper
  * (root). Paths come from the emperor; that they are control groups is checked by the magic of the file
  * system. */
-#include "generation.h"
 #include "io.h"
+#include "keeper.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -83,7 +83,23 @@ static bool keep_text(struct generation *g, const char *text)
     return true;
 }
 
-static int make_group(struct generation *g, const char *path, bool v2)
+/* Parents that another generation of ours made and this one found are ours to remove, whoever ends last. */
+static size_t inherited(const struct keeper *keeper, const char *path, size_t kept)
+{
+    size_t found = kept;
+    for (size_t i = 0; i < GENERATIONS; i++) {
+        const struct generation *other = &keeper->generations[i];
+        for (size_t j = 0; other->phase != PHASE_FREE && j < other->group_count; j++) {
+            const struct group *group = &other->groups[j];
+            const char *theirs = other->texts + group->path;
+            if (group->kept < found && strncmp(theirs, path, kept) == 0 && theirs[kept] == '/')
+                found = group->kept;
+        }
+    }
+    return found;
+}
+
+static int make_group(const struct keeper *keeper, struct generation *g, const char *path, bool v2)
 {
     size_t start = g->texts_used;
     if (!keep_text(g, path))
@@ -96,6 +112,7 @@ static int make_group(struct generation *g, const char *path, bool v2)
         if (error != -ENOENT && error != -ENODEV)
             break; /* else another keeper removed an empty parent between our steps: again */
     }
+    kept = error ? kept : inherited(keeper, path, kept);
     g->groups[g->group_count++] = (struct group){.path = (unsigned short)start, .kept = (unsigned short)kept};
     return error;
 }
@@ -132,14 +149,14 @@ static int keep_counters(struct generation *g, const struct spec *spec)
     return 0;
 }
 
-int cgroups_make(struct generation *g, const struct spec *spec)
+int cgroups_make(const struct keeper *keeper, struct generation *g, const struct spec *spec)
 {
-    int error = spec->cgroup ? make_group(g, spec->cgroup, true) : 0;
+    int error = spec->cgroup ? make_group(keeper, g, spec->cgroup, true) : 0;
     if (error)
         return failed(g, error, spec->cgroup);
     g->has_v2 = spec->cgroup != NULL;
     for (size_t i = 0; i < spec->cgroups_v1.count; i++) {
-        error = make_group(g, spec->cgroups_v1.at[i], false);
+        error = make_group(keeper, g, spec->cgroups_v1.at[i], false);
         if (error)
             return failed(g, error, spec->cgroups_v1.at[i]);
     }

@@ -104,7 +104,7 @@ int64_t notify_deadline(const struct generation *generation);
 void notify_remove(struct keeper *keeper, struct generation *generation);
 
 /* cgroup.c */
-int cgroups_make(struct generation *generation, const struct spec *spec);
+int cgroups_make(const struct keeper *keeper, struct generation *generation, const struct spec *spec);
 int cgroup_open(const struct generation *generation);
 bool cgroup_is_empty(struct generation *generation);
 bool cgroup_kill(const struct generation *generation);

@@ -3,36 +3,15 @@
  * unless the protocol says it is skipped. */
 #include "io.h"
 #include "jail.h"
+#include "mounting.h"
 #include "report.h"
-#include "sys.h"
 #include "tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-
-struct mounting {
-    struct spec *spec;
-    uint64_t generation;
-    int scratch; /* the child's own copy of the scratch mount, or -1 */
-};
-
-#define COVER (KEEPER_MOUNT_RDONLY | KEEPER_MOUNT_NOSUID | KEEPER_MOUNT_NODEV | KEEPER_MOUNT_NOEXEC)
-
-static void must_mount(long result, const char *what)
-{
-    must(result, STAGE_MOUNTS, what);
-}
-
-static void must_format(bool fits, const char *what)
-{
-    errno = ENAMETOOLONG;
-    must_mount(fits ? 0 : -1, what);
-}
 
 /* Sources of binds are taken before anything changes, so that they are what the operator named: the host's
  * tree, writable if the host's is, whatever `readonly` and `hide` do to the view. */
@@ -62,24 +41,12 @@ static void take_source(struct mounting *m, struct mount_step *step)
 static void make_place_in_run(struct mounting *m, const struct mount_step *step)
 {
     char path[4200];
-    struct stat source;
     if (!m->spec->run || !is_below(step->path, "/run") || !step->path[4])
         return;
-    must_mount(fstat(step->tree, &source), step->path);
     must_format(
         format_text(path, sizeof path, "run/%llu%s", (unsigned long long)m->generation, step->path + 4),
         step->path);
-    char *name = strrchr(path, '/');
-    *name = '\0';
-    errno = -make_dirs(m->scratch, path);
-    must_mount(errno ? -1 : 0, step->path);
-    *name = '/';
-    if (S_ISDIR(source.st_mode)) {
-        must_mount(mkdirat(m->scratch, path, 0755) < 0 && errno != EEXIST ? -1 : 0, step->path);
-        return;
-    }
-    autoclose int file = openat(m->scratch, path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
-    must_mount(file, step->path);
+    make_place(m, path, step);
 }
 
 static void put_bind(struct mounting *m, struct mount_step *step)
@@ -94,109 +61,6 @@ static void put_bind(struct mounting *m, struct mount_step *step)
     make_place_in_run(m, step);
     must_mount(tree_put(step->tree, step->path), step->path);
     close_fd(&step->tree);
-}
-
-static void keep(struct mounting *m, struct mount_step *step)
-{
-    (void)m;
-    step->tree = tree_take(AT_FDCWD, step->path, true);
-    must_mount(step->tree < 0 && errno != ENOENT ? -1 : 0, step->path);
-}
-
-/* An entry in the cover for a kept tree to stand on. */
-static void make_place_in_cover(struct mounting *m, const char *cover, const char *hidden,
-                                const struct mount_step *kept)
-{
-    char path[8400];
-    struct stat tree;
-    const char *below = kept->path + (hidden[1] ? strlen(hidden) : 0);
-    must_mount(fstat(kept->tree, &tree), kept->path);
-    must_format(format_text(path, sizeof path, "%s%s", cover, below), kept->path);
-    char *name = strrchr(path, '/');
-    *name = '\0';
-    errno = -make_dirs(m->scratch, path);
-    must_mount(errno ? -1 : 0, kept->path);
-    *name = '/';
-    if (S_ISDIR(tree.st_mode)) {
-        must_mount(mkdirat(m->scratch, path, 0755) < 0 && errno != EEXIST ? -1 : 0, kept->path);
-        return;
-    }
-    autoclose int file = openat(m->scratch, path, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
-    must_mount(file, kept->path);
-}
-
-/* The cover of DIR is `@/hide/DIR/=`: a name of its own, so that one cover never shows inside another. Covers
- * stay for the next generation. */
-static void hide(struct mounting *m, struct mount_step *step)
-{
-    char cover[4200];
-    struct mount_step *steps = m->spec->mounts.at;
-    autoclose int target = tree_open(AT_FDCWD, step->path);
-    must_mount(target < 0 && errno != ENOENT ? -1 : 0, step->path);
-    if (target < 0)
-        return;
-
-    must_format(format_text(cover, sizeof cover, "hide%s/=", step->path), step->path);
-    errno = -make_dirs(m->scratch, cover);
-    must_mount(errno ? -1 : 0, step->path);
-    for (struct mount_step *kept = steps; kept < step; kept++)
-        if (kept->kind == MOUNT_KEEP && kept->tree >= 0 && is_below(kept->path, step->path))
-            make_place_in_cover(m, cover, step->path, kept);
-
-    autoclose int tree = tree_take(m->scratch, cover, false);
-    must_mount(tree, step->path);
-    must_mount(tree_restrict(tree, COVER, false), step->path);
-    must_mount(
-        sys_move_mount(tree, "", target, "", KEEPER_MOVE_MOUNT_F_EMPTY_PATH | KEEPER_MOVE_MOUNT_T_EMPTY_PATH),
-        step->path);
-    for (struct mount_step *kept = steps; kept < step; kept++) {
-        if (kept->kind != MOUNT_KEEP || kept->tree < 0 || !is_below(kept->path, step->path))
-            continue;
-        must_mount(tree_put(kept->tree, kept->path), kept->path);
-        close_fd(&kept->tree);
-    }
-}
-
-static void mask(struct mounting *m, struct mount_step *step)
-{
-    struct stat target;
-    autoclose int fd = tree_open(AT_FDCWD, step->path);
-    must_mount(fd < 0 && errno != ENOENT ? -1 : 0, step->path);
-    if (fd < 0)
-        return;
-    must_mount(fstat(fd, &target), step->path);
-    bool dir = S_ISDIR(target.st_mode);
-    autoclose int tree =
-        dir ? tree_take(m->scratch, "empty", false) : tree_take(AT_FDCWD, "/dev/null", false);
-    must_mount(tree, step->path);
-    must_mount(tree_restrict(tree, dir ? COVER : KEEPER_MOUNT_NOSUID | KEEPER_MOUNT_NOEXEC, false),
-               step->path);
-    must_mount(tree_put(tree, step->path), step->path);
-}
-
-/* The root of the view cannot be covered, so its mounts themselves change; the scratch stays writable for the
- * steps that follow (it leaves the view at the end). */
-static void restrict_everything(struct mounting *m)
-{
-    struct mount_attributes all = {.set = KEEPER_MOUNT_RDONLY, .propagation = MS_PRIVATE};
-    struct mount_attributes writable = {.clear = KEEPER_MOUNT_RDONLY};
-    must_mount(sys_mount_setattr(AT_FDCWD, "/", KEEPER_AT_RECURSIVE, &all), "/");
-    if (m->scratch >= 0)
-        must_mount(sys_mount_setattr(m->scratch, "", KEEPER_AT_EMPTY_PATH, &writable), "/");
-}
-
-static void make_readonly(struct mounting *m, struct mount_step *step)
-{
-    if (!step->path[1]) {
-        restrict_everything(m);
-        return;
-    }
-    autoclose int tree = tree_take(AT_FDCWD, step->path, true);
-    must_mount(tree < 0 && errno != ENOENT ? -1 : 0, step->path);
-    if (tree < 0)
-        return;
-    must_mount(tree_restrict(tree, KEEPER_MOUNT_RDONLY, true), step->path);
-    must_mount(tree_put(tree, step->path), step->path);
 }
 
 /* The name is gone before the tenant runs; the mount keeps the file. */
@@ -259,8 +123,8 @@ static void put_cgroup2(struct mounting *m, struct mount_step *step)
 }
 
 static void (*const appliers[])(struct mounting *m, struct mount_step *step) = {
-    [MOUNT_KEEP] = keep,           [MOUNT_HIDE] = hide,
-    [MOUNT_MASK] = mask,           [MOUNT_READONLY] = make_readonly,
+    [MOUNT_KEEP] = mount_keep,     [MOUNT_HIDE] = mount_hide,
+    [MOUNT_MASK] = mount_mask,     [MOUNT_READONLY] = mount_readonly,
     [MOUNT_BIND] = put_bind,       [MOUNT_FILE] = put_file,
     [MOUNT_SHM] = put_bind,        [MOUNT_DEVPTS] = put_devpts,
     [MOUNT_PROC] = put_proc,       [MOUNT_SYSFS] = put_sysfs,
