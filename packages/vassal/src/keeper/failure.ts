@@ -215,7 +215,7 @@ function tooManyProcesses(): FailureText {
 }
 
 /** Which part of the jail takes a host path away, and what to do about it. */
-function withoutCover(path: string, { jail, identity }: VassalSpec): string | undefined {
+function withoutCover(path: string, { jail, identity, owner }: VassalSpec): string | undefined {
   const cover = coverOf(path, jail);
   if (cover === '/tmp' || cover === '/var/tmp') {
     return 'private-tmp gives the app a /tmp of its own: put it elsewhere, or say private-tmp = no';
@@ -224,9 +224,10 @@ function withoutCover(path: string, { jail, identity }: VassalSpec): string | un
   if (!jail.namespaces.includes('mnt')) return undefined;
   const under = (directory: string): boolean => path.startsWith(`${directory}/`);
   const inHome = (under('/home') || under('/root')) && !(identity.home !== undefined && under(identity.home));
-  return inHome
-    ? 'homes are hidden from the app: put it elsewhere, or say chdir = the directory it is in'
-    : undefined;
+  if (!inHome) return undefined;
+  return owner.powers === 'tenant'
+    ? 'homes of others are hidden from the app: put it into your own'
+    : 'homes are hidden from the app: put it elsewhere, or say chdir = the directory it is in';
 }
 
 function userOf(spec: VassalSpec | undefined): string {

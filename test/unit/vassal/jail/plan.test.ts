@@ -125,12 +125,12 @@ test('a tenant sees its own home and no other, and starts in it', () => {
   expect(words(plan)).not.toContain('file');
 });
 
-test('a working directory in a home is kept, the outermost of what is kept only', () => {
-  const keeps = (written: Record<string, string>) =>
-    planned({ ...written, uid: 'alice' }).filter((line) => line.startsWith('keep'));
+test("the operator's working directory in a home is kept, a tenant's word keeps nothing but its own home", () => {
+  const keeps = (plan: readonly string[]) => plan.filter((line) => line.startsWith('keep'));
 
-  expect(keeps({ chdir: '/home/alice/app/' })).toEqual(['keep /home/alice']);
-  expect(keeps({ chdir: '/home/shared//app/.' })).toEqual(['keep /home/alice', 'keep /home/shared/app']);
+  expect(keeps(planned({ chdir: '/home/shared//app/.' }))).toEqual(['keep /home/shared/app']);
+  expect(keeps(planned({ chdir: '/home/alice/app/' }, { owner: ALICE }))).toEqual(['keep /home/alice']);
+  expect(keeps(planned({ chdir: '/home/shared/app' }, { owner: ALICE }))).toEqual(['keep /home/alice']);
   expect(planned({ chdir: '/home' }).filter((line) => line.startsWith('hide'))).toEqual(['hide /root']);
 });
 

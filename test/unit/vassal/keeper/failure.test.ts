@@ -31,7 +31,7 @@ test('a program that is not there is told with where it was looked for', () => {
 test.each([
   ['/tmp/app', 'private-tmp gives the app a /tmp of its own: put it elsewhere, or say private-tmp = no'],
   ['/run/app', 'the jail has a /run of its own: put it elsewhere'],
-  ['/home/bob/app', 'homes are hidden from the app: put it elsewhere, or say chdir = the directory it is in'],
+  ['/home/bob/app', 'homes of others are hidden from the app: put it into your own'],
 ])('a program that the jail covers is told with what covers it: %s', (what, hint) => {
   const spec = specOf({}, { owner: ALICE });
 
