@@ -13,6 +13,7 @@ import type { Keepers } from '@emperor/vassal/keeper/keeper';
 import { nativeKeepers } from '@emperor/vassal/keeper/native-keepers';
 import type { Accounts, AccountsQuery } from '@emperor/vassal/spec/accounts';
 import type { HostFacts } from '@emperor/vassal/spec/host-facts';
+import { KEEPER_BINARY } from './keeper-binary.ts';
 import type { EmperorPaths, EmperorSettings } from './settings.ts';
 import { type InHand, inHand } from './store/in-hand.ts';
 import { type Lock, lockDirectory } from './store/lock.ts';
@@ -57,9 +58,10 @@ export async function openHost({ settings, clock, log }: HostParts): Promise<Hos
   makeDirectories(paths);
   const locks = lockAll([paths.runtimeDir, paths.stateDir]);
   const instance = instanceOf(paths.runtimeDir);
-  const keeperBinary = new URL('./keeper', import.meta.url).pathname;
-  const facts = await probeHost(keeperBinary);
-  const base = await ensureBase(facts.cgroups, instance, process.pid);
+  const probed = await probeHost(KEEPER_BINARY);
+  const base = await ensureBase(probed.cgroups, instance, process.pid);
+  // What could not be made or passed on is not there for vassals either.
+  const facts = { ...probed, cgroups: base.cgroups };
   const keepersDir = join(paths.runtimeDir, 'keepers');
   let accounts: Accounts | undefined;
   return {
@@ -77,7 +79,13 @@ export async function openHost({ settings, clock, log }: HostParts): Promise<Hos
       wall: clock.wall,
     }),
     inHand: inHand(paths.stateDir),
-    keepers: nativeKeepers({ keeperBinary, keepersDir, cgroupLeaf: base.keeperLeaf, clock, log }),
+    keepers: nativeKeepers({
+      keeperBinary: KEEPER_BINARY,
+      keepersDir,
+      cgroupLeaf: base.keeperLeaf,
+      clock,
+      log,
+    }),
     keeperLeaf: base.keeperLeaf,
     scratchDir: join(paths.runtimeDir, 'jail'),
     ask: async (query) => {
