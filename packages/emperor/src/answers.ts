@@ -93,7 +93,10 @@ function jsonOf(parts: AnswerParts, held: Held, usage: Usage | undefined): Vassa
   const ownerUid = held.file?.ownerUid ?? held.attempt?.ownerUid ?? 0;
   const { state } = held;
   const last = 'last' in state ? state.last : held.lastEnded;
-  const cycle = parts.emperor.cyclic.has(held.name) ? [cycleDiagnostic(held)] : [];
+  const ignored = [
+    ...(parts.emperor.cyclic.has(held.name) ? [cycleDiagnostic(held)] : []),
+    ...foreignDiagnostics(held, parts.emperor.foreignBefores(held)),
+  ];
   const json = statusOf(held, {
     now: parts.clock.now(),
     wall: parts.clock.wall(),
@@ -103,9 +106,25 @@ function jsonOf(parts: AnswerParts, held: Held, usage: Usage | undefined): Vassa
     waitsFor: parts.emperor.waitsFor(held),
     lastEnd: last === undefined ? undefined : explainer(parts, held)(last).what,
   });
-  return cycle.length === 0
+  return ignored.length === 0
     ? json
-    : { ...json, diagnostics: [...json.diagnostics, ...cycle.map(diagnosticJson)] };
+    : { ...json, diagnostics: [...json.diagnostics, ...ignored.map(diagnosticJson)] };
+}
+
+function foreignDiagnostics(held: Held, names: readonly VassalName[]): readonly Diagnostic[] {
+  const [first] = names;
+  if (first === undefined) return [];
+  const others = names.length > 1 ? ` and ${names.length - 1} more` : '';
+  return [
+    {
+      severity: 'warning',
+      file: held.file?.path ?? held.name,
+      line: undefined,
+      key: 'start-after',
+      message: `${first}${others}: no vassal of the same owner, ignored`,
+      hint: 'only an operator may order the vassals of several owners',
+    },
+  ];
 }
 
 function cycleDiagnostic(held: Held): Diagnostic {

@@ -122,12 +122,17 @@ export class Emperor {
   reorder(): void {
     const edges = new Map<VassalName, readonly VassalName[]>();
     for (const held of this.#vassals.values()) {
-      const befores = held.file?.good?.spec.lifecycle.startAfter ?? [];
+      const befores = startAfterOf(held).filter((name) => this.#mayWaitFor(held, name));
       if (befores.length > 0) edges.set(held.name, befores);
     }
     this.#edges = edges;
     this.#cyclic = cyclic(edges);
     this.#dependents = dependents(edges);
+  }
+
+  /** Names in `start-after` that are not this owner's to wait for: a wait would order their stop, too. */
+  foreignBefores(held: Held): readonly VassalName[] {
+    return startAfterOf(held).filter((name) => !this.#mayWaitFor(held, name));
   }
 
   /** Record what happened to a vassal and look at it again. */
@@ -160,6 +165,13 @@ export class Emperor {
         other !== undefined && wantedOf(other, this.#closing)?.run === true && other.state.is !== 'running'
       );
     });
+  }
+
+  /** A name that nobody has is nobody's secret: it counts as foreign to a tenant as well. */
+  #mayWaitFor(held: Held, name: VassalName): boolean {
+    const owner = ownerOf(held);
+    const other = this.#vassals.get(name);
+    return owner === 0 || (other !== undefined && ownerOf(other) === owner);
   }
 
   #changed(held: Held, event: VassalEvent): void {
@@ -272,6 +284,14 @@ export class Emperor {
         ? undefined
         : this.#parts.clock.after(Math.max(next - now, 0), () => this.mark(held));
   }
+}
+
+function startAfterOf(held: Held): readonly VassalName[] {
+  return held.file?.good?.spec.lifecycle.startAfter ?? [];
+}
+
+function ownerOf(held: Held): number | undefined {
+  return held.file?.ownerUid ?? held.attempt?.ownerUid;
 }
 
 /** Between our wish and the keeper's word that the app runs: that is what the throttle counts. */

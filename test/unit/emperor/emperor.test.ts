@@ -141,6 +141,33 @@ test('a vassal waits for what it starts after', async () => {
   expect([db.state.is, app.state.is]).toEqual(['running', 'running']);
 });
 
+test("a tenant's vassal neither waits for another owner's nor holds up its end", async () => {
+  const world = new FakeWorld();
+  world.unprepared = new EmperorError('state_unwritable', 'not yet');
+  const db = world.write('db', specOf('db', {}, 1002));
+  world.unprepared = undefined;
+  const spy = world.write('spy', specOf('spy', { startAfter: [db.name] }, 1001));
+  await world.settle();
+  expect(world.emperor.waitsFor(spy)).toEqual([]);
+  expect(world.emperor.foreignBefores(spy)).toEqual([db.name]);
+
+  world.clock.advance(60_000);
+  await world.settle();
+  world.keeperOf('spy').isStubborn = true;
+  world.emperor.close();
+  await world.settle();
+
+  expect([db.state.is, spy.state.is]).toEqual(['stopped', 'stopping']);
+});
+
+test('an operator orders the vassals of several owners', async () => {
+  const world = new FakeWorld();
+  const db = world.write('db', specOf('db', {}, 1002));
+  const app = world.write('app', specOf('app', { startAfter: [db.name] }));
+
+  expect(world.emperor.waitsFor(app)).toEqual([db.name]);
+});
+
 test('closing stops in reverse order and keeps nothing', async () => {
   const world = new FakeWorld();
   const db = world.write('db', specOf('db'));
