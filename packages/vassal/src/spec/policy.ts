@@ -23,7 +23,9 @@ const DAEMON_COST: ReadonlyMap<VassalOptionName, Bound> = new Map<VassalOptionNa
   ['stable', { min: 1_000 }],
   ['stop-timeout', { max: 600_000 }],
   ['memory-max', { whenUnset: 512 * 1024 ** 2 }],
-  ['pids-max', { whenUnset: 512 }],
+  ['pids-max', { max: 4_096, whenUnset: 512 }],
+  ['log-max-size', { max: 128 * 1024 ** 2 }],
+  ['log-keep', { max: 10 }],
 ]);
 
 /** What bounds a file whatever the operator wrote: a tenant's mistakes must not cost the others. */

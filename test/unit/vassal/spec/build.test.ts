@@ -105,6 +105,15 @@ test('a tenant who asks for more than tenants get is told what he gets', () => {
   ]);
 });
 
+test("a tenant's file cannot fill the machine's pids or the disk of the logs", () => {
+  const asked = { command: 'true', 'pids-max': '4194304', 'log-max-size': '1T', 'log-keep': '100' };
+  const { spec } = built(asked, { owner: ALICE });
+
+  expect(spec?.limits.pidsMax).toBe(4_096);
+  expect(spec?.output).toMatchObject({ logMaxBytes: 134_217_728, logKeep: 10 });
+  expect(built(asked).spec?.output).toMatchObject({ logMaxBytes: 1024 ** 4, logKeep: 100 });
+});
+
 test('an owner without a user entry, or whose primary group is root, runs nothing', () => {
   const stranger = built({ command: 'true' }, { owner: { uid: 4711, name: undefined, powers: 'tenant' } });
   const mallory = built({ command: 'true' }, { owner: { uid: 1002, name: 'mallory', powers: 'tenant' } });
