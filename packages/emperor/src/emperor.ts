@@ -67,6 +67,11 @@ export class Emperor {
     return this.#executors !== undefined;
   }
 
+  /** Are launches under way or waiting for their turn? */
+  get isLaunching(): boolean {
+    return !this.#throttle.isIdle;
+  }
+
   get isClosing(): boolean {
     return this.#closing;
   }

@@ -47,13 +47,19 @@ export type Host = {
   readonly removeGroups: () => Promise<void>;
 };
 
-export type HostParts = { readonly settings: EmperorSettings; readonly clock: Clock; readonly log: Log };
+export type HostParts = {
+  readonly settings: EmperorSettings;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** false while vassals are being launched. */
+  readonly isQuiet: () => boolean;
+};
 
 /**
  * Make and claim the directories, probe the kernel, make the control groups.
  * @throws EmperorError when another emperor is here or a directory cannot be used
  */
-export async function openHost({ settings, clock, log }: HostParts): Promise<Host> {
+export async function openHost({ settings, clock, log, isQuiet }: HostParts): Promise<Host> {
   const { paths } = settings;
   makeDirectories(paths);
   const locks = lockAll([paths.runtimeDir, paths.stateDir]);
@@ -71,7 +77,7 @@ export async function openHost({ settings, clock, log }: HostParts): Promise<Hos
     instance,
     diagnostics: base.troubles.map(groupTrouble),
     locks,
-    store: stateDirectory({ directory: paths.stateDir, clock, log }),
+    store: stateDirectory({ directory: paths.stateDir, clock, log, isQuiet }),
     uids: privateUids({
       stateDirectory: realpathSync(paths.stateDir),
       claimsDirectory: paths.uidClaims,

@@ -29,9 +29,10 @@ import { VERSION } from './version.ts';
 export async function runEmperor(settings: EmperorSettings): Promise<number> {
   const clock = systemClock;
   const log = winstonLog({ level: settings.logLevel, format: settings.logFormat });
-  const host = await openHost({ settings, clock, log });
+  let emperor: Emperor | undefined;
+  const host = await openHost({ settings, clock, log, isQuiet: () => emperor?.isLaunching !== true });
   const configuration = configurationOf(settings, log);
-  const emperor = new Emperor({
+  emperor = new Emperor({
     clock,
     log,
     store: host.store,

@@ -22,6 +22,11 @@ export class Throttle {
     this.#slots = slots;
   }
 
+  /** Nobody is under way or waiting. */
+  get isIdle(): boolean {
+    return this.#underWay.size === 0 && this.#waitingFor.size === 0;
+  }
+
   /** Ask for a turn; asking twice is asking once. */
   ask(name: VassalName, owner: number): void {
     if (this.#underWay.has(name)) return;

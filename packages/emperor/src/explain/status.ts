@@ -98,7 +98,7 @@ function noteOf(held: Held, facts: StatusFacts): string | null {
   if (first !== undefined) return noteOfBroken(held, first, errors.length);
   if (facts.waitsFor.length > 0 && held.state.is === 'stopped')
     return `waits for ${facts.waitsFor.join(', ')}`;
-  return noteOfState(held, held.state, facts) ?? held.refused[0] ?? held.statusText ?? null;
+  return noteOfState(held, held.state, facts) ?? held.refused[0] ?? held.statusText ?? droppedNote(held) ?? null;
 }
 
 function noteOfBroken(held: Held, first: Diagnostic, count: number): string {
@@ -124,6 +124,10 @@ function noteOfState(held: Held, state: VassalState, facts: StatusFacts): string
     case 'running':
       return undefined;
   }
+}
+
+function droppedNote({ droppedLines }: Held): string | undefined {
+  return droppedLines === 0 ? undefined : `${droppedLines} lines of output dropped (log-rate, or no space)`;
 }
 
 function seconds(ms: number): string {

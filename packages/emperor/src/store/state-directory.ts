@@ -7,16 +7,24 @@ import type { Log } from '@emperor/common/log/log';
 import type { Memory, MemoryStore } from './memory.ts';
 import { decodeMemory, encodeMemory } from './memory-json.ts';
 
-const SAVE_AFTER_MS = 3_000;
+const SAVE_AFTER_MS = 100;
+const LOOK_AGAIN_MS = 200;
+const LONGEST_WAIT_MS = 3_000;
 const WRITES_AT_ONCE = 4;
 
-export type StateDirectoryParts = { readonly directory: string; readonly clock: Clock; readonly log: Log };
+export type StateDirectoryParts = {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** false while there is something better to do: background saves then wait, for three seconds at most. */
+  readonly isQuiet: () => boolean;
+};
 
 /**
- * Memories as files `DIRECTORY/vassals/NAME.json`. Background saves wait for three seconds, so that a boot of
- * 1,000 is not slowed by 1,000 writes; what a command promises (`saveNow`) is on disk before it is answered.
+ * Memories as files `DIRECTORY/vassals/NAME.json`. Background saves wait while vassals are being launched, so
+ * that a boot of 1,000 is not slowed by 1,000 writes; what a command promises (`saveNow`) is on disk before it is answered.
  */
-export function stateDirectory({ directory, clock, log }: StateDirectoryParts): MemoryStore {
+export function stateDirectory({ directory, clock, log, isQuiet }: StateDirectoryParts): MemoryStore {
   const vassals = join(directory, 'vassals');
   mkdirSync(vassals, { recursive: true, mode: 0o700 });
   const pending = new Map<string, Memory>();
@@ -44,11 +52,16 @@ export function stateDirectory({ directory, clock, log }: StateDirectoryParts): 
     return writing;
   };
 
+  const whenQuiet = (since: number) => {
+    if (isQuiet() || clock.now() - since > LONGEST_WAIT_MS) void flush();
+    else timer = clock.after(LOOK_AGAIN_MS, () => whenQuiet(since));
+  };
+
   return {
     load: (name) => load(pathOf(name), log),
     saveLater: (name, memory) => {
       pending.set(name, memory);
-      timer ??= clock.after(SAVE_AFTER_MS, () => void flush());
+      timer ??= clock.after(SAVE_AFTER_MS, () => whenQuiet(clock.now()));
     },
     saveNow: async (name, memory) => {
       pending.delete(name);
