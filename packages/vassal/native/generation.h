@@ -46,7 +46,8 @@ struct generation {
     int64_t empty_ns; /* since when the group is empty */
 
     int64_t touched_ns; /* last `touched` told */
-    int64_t notify_window_ns, notify_resume_ns;
+    int64_t notify_window_ns, notify_turn_ns, notify_resume_ns;
+    unsigned notify_datagrams;             /* read within the turn */
     unsigned notify_facts, watchdog_facts; /* told within the window */
     bool status_untold;
 

@@ -43,7 +43,7 @@ static void wait_for_generation(struct wait_list *list, struct generation *g)
     for (size_t i = 0; i < LENGTH(g->streams); i++)
         if (!g->streams[i].resume_ns)
             wait_for(list, g->streams[i].fd, POLLIN, (struct waiter){FROM_STREAM, g, &g->streams[i]});
-    if (!g->notify_resume_ns)
+    if (!g->notify_resume_ns && g->phase != PHASE_LAUNCHING) /* what it says comes after `launched` */
         wait_for(list, g->notify, POLLIN, (struct waiter){FROM_NOTIFY, g, NULL});
     wait_for(list, g->report, POLLIN, (struct waiter){FROM_REPORT, g, NULL});
     wait_for(list, g->status, POLLIN, (struct waiter){FROM_STATUS, g, NULL});

@@ -17,7 +17,7 @@
 
 #define DATAGRAM_MAX 4096
 #define DATAGRAMS_PER_TURN 32
-#define TURN_PAUSE_NS (100 * NS_PER_MS)
+#define TURN_NS (100 * NS_PER_MS)
 #define FACTS_PER_SECOND 16
 #define WATCHDOGS_PER_SECOND 4
 
@@ -181,13 +181,17 @@ static void take_datagram(struct keeper *keeper, struct generation *g, char *tex
     }
 }
 
-/* A flood is paused, not read: the sender waits, or gets EAGAIN. */
+/* So many in a tenth of a second; the rest of a flood is not read before it is over: the sender waits, or
+ * gets EAGAIN. */
 void notify_readable(struct keeper *keeper, struct generation *g, int64_t now_ns)
 {
     char text[DATAGRAM_MAX + 1];
     new_window(g, now_ns);
-    g->notify_resume_ns = 0;
-    for (int i = 0; i < DATAGRAMS_PER_TURN; i++) {
+    if (now_ns - g->notify_turn_ns >= TURN_NS) {
+        g->notify_turn_ns = now_ns;
+        g->notify_datagrams = 0;
+    }
+    for (; g->notify_datagrams < DATAGRAMS_PER_TURN; g->notify_datagrams++) {
         ssize_t size = recv(g->notify, text, DATAGRAM_MAX, MSG_DONTWAIT | MSG_TRUNC);
         if (size < 0)
             return;
@@ -196,7 +200,7 @@ void notify_readable(struct keeper *keeper, struct generation *g, int64_t now_ns
         text[size] = '\0';
         take_datagram(keeper, g, text);
     }
-    g->notify_resume_ns = now_ns + TURN_PAUSE_NS;
+    g->notify_resume_ns = g->notify_turn_ns + TURN_NS;
 }
 
 int64_t notify_deadline(const struct generation *g)
