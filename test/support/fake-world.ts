@@ -155,6 +155,7 @@ export class FakeWorld {
       groups: {
         adjust: async () => [],
         sweep: async () => undefined,
+        removeOwner: async () => undefined,
         reap: async (name) => {
           this.reaped.push(name);
         },

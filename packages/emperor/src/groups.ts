@@ -1,7 +1,13 @@
 import type { Clock } from '@emperor/common/clock';
 import { isErrno } from '@emperor/common/errors';
 import type { VassalName } from '@emperor/common/name';
-import { applyLive, killAndRemove, listGenerations, sweepEmpty } from '@emperor/vassal/cgroup/cgroup';
+import {
+  applyLive,
+  killAndRemove,
+  listGenerations,
+  removeOwner,
+  sweepEmpty,
+} from '@emperor/vassal/cgroup/cgroup';
 import { type GenerationPlace, generationDirectory, versionOf } from '@emperor/vassal/cgroup/hierarchy';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
 import { generationOf } from './core/state.ts';
@@ -16,6 +22,7 @@ export function groupsOf(host: Host, clock: Clock): Groups {
   return {
     adjust: (spec, generation, limits) => applyLive(limits, cgroups, placeOf(host, spec, generation)),
     sweep: (name) => sweepEmpty(cgroups, host.instance, name),
+    removeOwner: (ownerUid) => removeOwner(cgroups, host.instance, ownerUid),
     reap: async (name) => {
       for (const found of await listGenerations(cgroups, host.instance, name))
         await killAndRemove(found, clock);

@@ -47,14 +47,33 @@ void mount_keep(struct mounting *m, struct mount_step *step)
     must_mount(step->tree < 0 && errno != ENOENT ? -1 : 0, step->path);
 }
 
+/* A directory of the cover is as open or closed as the one it stands for: what lies below a closed home stays
+ * out of reach for everybody but its owner. */
+static void close_like(struct mounting *m, const char *place, const char *real)
+{
+    struct stat like;
+    autoclose int fd = tree_open(AT_FDCWD, real);
+    must_mount(fd, real);
+    must_mount(fstat(fd, &like), real);
+    must_mount(fchownat(m->scratch, place, like.st_uid, like.st_gid, AT_SYMLINK_NOFOLLOW), real);
+    must_mount(fchmodat(m->scratch, place, like.st_mode & 0777, 0), real);
+}
+
 /* An entry in the cover for a kept tree to stand on. */
 static void make_place_in_cover(struct mounting *m, const char *cover, const char *hidden,
                                 const struct mount_step *kept)
 {
-    char path[8400];
-    const char *below = kept->path + (hidden[1] ? strlen(hidden) : 0);
-    must_format(format_text(path, sizeof path, "%s%s", cover, below), kept->path);
+    char path[8400], real[4200];
+    size_t cover_length = strlen(cover), hidden_length = hidden[1] ? strlen(hidden) : 0;
+    must_format(format_text(path, sizeof path, "%s%s", cover, kept->path + hidden_length), kept->path);
+    must_format(format_text(real, sizeof real, "%s", kept->path), kept->path);
     make_place(m, path, kept);
+    for (char *slash = strchr(real + hidden_length + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+        char *same = path + cover_length + (size_t)(slash - real) - hidden_length;
+        *slash = *same = '\0';
+        close_like(m, path, real);
+        *slash = *same = '/';
+    }
 }
 
 /* The cover of DIR is `@/hide/DIR/=`: a name of its own, so that one cover never shows inside another. Covers
@@ -71,6 +90,7 @@ void mount_hide(struct mounting *m, struct mount_step *step)
     must_format(format_text(cover, sizeof cover, "hide%s/=", step->path), step->path);
     errno = -make_dirs(m->scratch, cover);
     must_mount(errno ? -1 : 0, step->path);
+    close_like(m, cover, step->path);
     for (struct mount_step *kept = steps; kept < step; kept++)
         if (kept->kind == MOUNT_KEEP && kept->tree >= 0 && is_below(kept->path, step->path))
             make_place_in_cover(m, cover, step->path, kept);

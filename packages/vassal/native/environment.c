@@ -1,5 +1,6 @@
-/* The app's environment: lines of env-file, then env; a later NAME replaces an earlier one. Run between fork
- * and exec, as the tenant: the file is the tenant's, so are the rights it is read with. */
+/* The app's environment: `env` words before `env-file`, its lines, the words after it; a later NAME replaces
+ * an earlier one. Run between fork and exec, as the tenant: the file is the tenant's, so are the rights it is
+ * read with. */
 #include "init.h"
 #include "io.h"
 #include "report.h"
@@ -95,12 +96,19 @@ static void add_file(const char *path)
     }
 }
 
+static void add_words(const struct spec *spec, size_t from, size_t to)
+{
+    for (size_t i = from; i < to; i++)
+        add((char *)(uintptr_t)spec->env.at[i], STAGE_EXEC, "env");
+}
+
 char **environment_build(const struct spec *spec)
 {
+    size_t before = spec->env_file ? spec->env_before_file : 0;
+    add_words(spec, 0, before);
     if (spec->env_file)
         add_file(spec->env_file);
-    for (size_t i = 0; i < spec->env.count; i++)
-        add((char *)(uintptr_t)spec->env.at[i], STAGE_EXEC, "env");
+    add_words(spec, before, spec->env.count);
     entries[entry_count] = NULL;
     return entries;
 }

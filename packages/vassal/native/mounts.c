@@ -85,12 +85,13 @@ static void put_file(struct mounting *m, struct mount_step *step)
                step->path); /* after: what has no name cannot be put anywhere */
 }
 
+/* All jails share the kernel's pty numbers: none may take them all. */
+#define DEVPTS_OPTIONS "newinstance,ptmxmode=0666,mode=0620,gid=5,max=64"
+
 static void put_devpts(struct mounting *m, struct mount_step *step)
 {
     (void)m;
-    must_mount(mount("devpts", step->path, "devpts", MS_NOSUID | MS_NOEXEC,
-                     "newinstance,ptmxmode=0666,mode=0620,gid=5"),
-               step->path);
+    must_mount(mount("devpts", step->path, "devpts", MS_NOSUID | MS_NOEXEC, DEVPTS_OPTIONS), step->path);
 }
 
 static void put_proc(struct mounting *m, struct mount_step *step)

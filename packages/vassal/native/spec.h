@@ -86,6 +86,7 @@ struct spec {
 
     const char *chdir;
     const char *env_file;
+    size_t env_before_file; /* so many of `env` came before env-file, which replaces them */
     LIST(const char *, 512) env;
     LIST(char *, 1024) arguments; /* one less is allowed: the last is NULL for exec */
 } __attribute__((aligned(4096))); /* whole pages, to be given back after clone */

@@ -192,6 +192,7 @@ bool take_chdir(struct spec *spec, char **args)
 
 bool take_env_file(struct spec *spec, char **args)
 {
+    spec->env_before_file = spec->env.count;
     return args[0][0] == '/' && strlen(args[0]) < PATH_MAX && take_text(&spec->env_file, args[0]);
 }
 

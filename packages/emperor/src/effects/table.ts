@@ -27,5 +27,13 @@ async function forgetVassal(world: World, held: Held): Promise<void> {
   if (ownerUid !== undefined) world.store.saveLater(held.name, tombstone(ownerUid));
   world.freeUid(held.name);
   world.emperor.drop(held);
+  if (ownerUid !== undefined && !hasOthers(world, ownerUid)) await world.groups.removeOwner(ownerUid);
   world.log.info('vassal forgotten', { vassal: held.name });
+}
+
+function hasOthers(world: World, ownerUid: number): boolean {
+  for (const other of world.emperor.vassals.values()) {
+    if ((other.attempt?.ownerUid ?? other.file?.ownerUid) === ownerUid) return true;
+  }
+  return false;
 }

@@ -16,6 +16,8 @@ export type Groups = {
   readonly adjust: (spec: VassalSpec, generation: number, limits: LimitsSpec) => Promise<readonly string[]>;
   /** Remove groups of this vassal in which nothing runs. */
   readonly sweep: (name: VassalName) => Promise<void>;
+  /** The last vassal of this owner is gone. */
+  readonly removeOwner: (ownerUid: number) => Promise<void>;
   /** Kill and remove whatever of this vassal is left without a keeper. Rejects while something does not die. */
   readonly reap: (name: VassalName) => Promise<void>;
 };

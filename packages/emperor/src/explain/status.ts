@@ -98,7 +98,9 @@ function noteOf(held: Held, facts: StatusFacts): string | null {
   if (first !== undefined) return noteOfBroken(held, first, errors.length);
   if (facts.waitsFor.length > 0 && held.state.is === 'stopped')
     return `waits for ${facts.waitsFor.join(', ')}`;
-  return noteOfState(held, held.state, facts) ?? held.refused[0] ?? held.statusText ?? droppedNote(held) ?? null;
+  return (
+    noteOfState(held, held.state, facts) ?? held.refused[0] ?? held.statusText ?? droppedNote(held) ?? null
+  );
 }
 
 function noteOfBroken(held: Held, first: Diagnostic, count: number): string {

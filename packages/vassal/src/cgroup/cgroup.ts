@@ -119,6 +119,13 @@ export async function sweepEmpty(host: CgroupHost, instance: string, name: strin
   }
 }
 
+/** No vassal of this owner is left: its group goes in every hierarchy, unless something is in it after all. */
+export async function removeOwner(host: CgroupHost, instance: string, ownerUid: number): Promise<void> {
+  for (const hierarchy of hierarchiesOf(host)) {
+    await unlessRefused(() => rmdir(`${instanceDirectory(hierarchy, instance)}/u${ownerUid}`));
+  }
+}
+
 /** Every generation of this instance that has a group somewhere, of all vassals or of one. */
 export async function listGenerations(
   host: CgroupHost,
@@ -315,11 +322,15 @@ async function removeEmpty(directory: string): Promise<void> {
   await unlessRefused(() => rmdir(directory));
 }
 
+/** In use, gone already, or not ours to take down (an ordinary user's emperor). */
+const EXPECTED_REFUSALS: readonly string[] =
+  'ENOENT EBUSY ENOTEMPTY EINVAL EOPNOTSUPP ENODEV EACCES EPERM EROFS'.split(' ');
+
 async function unlessRefused(effect: () => Promise<unknown>): Promise<void> {
   try {
     await effect();
   } catch (error) {
-    if (!isErrno(error, 'ENOENT', 'EBUSY', 'ENOTEMPTY', 'EINVAL', 'EOPNOTSUPP', 'ENODEV')) throw error;
+    if (!isErrno(error, ...EXPECTED_REFUSALS)) throw error;
   }
 }
 
