@@ -39,6 +39,8 @@ export type JailOptions = {
   readonly caps?: string;
   /** Put before the mounts that every jail has. */
   readonly mounts?: readonly Words[];
+  /** Put after them. */
+  readonly mountsAfter?: readonly Words[];
   readonly extra?: readonly Words[];
   /** Without its own group. */
   readonly noCgroup?: boolean;
@@ -128,7 +130,9 @@ export class NativeWorld {
     return [
       ...(options.noCgroup === true ? [] : [['cgroup', this.cgroup(generation)]]),
       ...(namespaces === 0 ? [] : [['unshare', String(namespaces)]]),
-      ...(namespaces & CLONE.NEWNS ? [...this.#mounts(options.mounts ?? []), ['notify', '/run/notify']] : []),
+      ...(namespaces & CLONE.NEWNS
+        ? [...this.#mounts(options.mounts ?? []), ...(options.mountsAfter ?? []), ['notify', '/run/notify']]
+        : []),
       ...(namespaces & CLONE.NEWUTS ? [['hostname', 'jailed']] : []),
       ['gid', String(options.gid ?? uid)],
       ['uid', String(uid)],

@@ -190,7 +190,7 @@ static int serve(int argc, char **argv)
     return 0;
 }
 
-/* abstract NAME: connect to an abstract socket of the host. */
+/* abstract NAME: connect to an abstract socket of the host; Node pads names with NUL to the full length. */
 static int abstract(int argc, char **argv)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -198,7 +198,7 @@ static int abstract(int argc, char **argv)
     (void)argc;
     memcpy(address.sun_path + 1, argv[0], size);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-    int result = connect(fd, (struct sockaddr *)&address, (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + size));
+    int result = connect(fd, (struct sockaddr *)&address, sizeof address);
     printf("abstract %s\n", result < 0 ? strerror(errno) : "connected");
     return 0;
 }
@@ -222,6 +222,17 @@ static int forks(int argc, char **argv)
     printf("forked %ld\n", made);
     fflush(stdout);
     return 0;
+}
+
+/* bomb: forks for ever, deaf to all signals. */
+static int bomb(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    for (int number = 1; number < 65; number++)
+        signal(number, SIG_IGN);
+    for (;;)
+        if (fork() < 0)
+            pause_ms(1);
 }
 
 /* eat MIB: touch that much memory. */
@@ -280,7 +291,7 @@ static const struct {
 } modes[] = {
     {"lines", lines},   {"bulk", bulk},   {"notify", notify},     {"notify-flood", notify_flood}, {"notify-fds", notify_fds},
     {"fds", fds},       {"daemon", daemonize}, {"listen", serve}, {"abstract", abstract},          {"forks", forks},
-    {"eat", eat},       {"ids", ids},     {"stubborn", stubborn},
+    {"bomb", bomb}, {"eat", eat},       {"ids", ids},     {"stubborn", stubborn},
 };
 
 int main(int argc, char **argv)
