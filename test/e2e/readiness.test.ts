@@ -129,18 +129,22 @@ test('watchdog: an app that goes on proving its life is left alone', async () =>
 });
 
 test('start-after: a vassal starts when the one before it is ready', async () => {
-  emperor.write('web.ini', emperor.probeFile('pause', 'start-after = db'));
-  await emperor.waitFor('web', (seen) => seen.pid === null);
-  await pauseMs(300);
-  expect(await emperor.vassal('web')).toMatchObject({ pid: null });
-
-  emperor.write('db.ini', emperor.probeFile('notify 800', 'ready = notify'));
+  emperor.write('db.ini', emperor.probeFile('notify 1200', 'ready = notify'));
   await emperor.waitFor('db', (seen) => seen.state === 'starting' && seen.pid !== null);
-  expect(await emperor.vassal('web')).toMatchObject({ pid: null });
+  emperor.write('web.ini', emperor.probeFile('pause', 'start-after = db'));
+  const waiting = await emperor.waitFor('web', (seen) => seen.note !== null);
+  expect(waiting).toMatchObject({ pid: null });
+  expect(`${waiting.note} ${(await emperor.why('web')).answer}`).toMatch(/\bdb\b/);
 
   const db = await emperor.running('db');
   const web = await emperor.running('web');
   expect(new Date(web.since).getTime()).toBeGreaterThanOrEqual(new Date(db.since).getTime());
+});
+
+test('start-after: a name that does not exist holds nothing up', async () => {
+  emperor.write('web.ini', emperor.probeFile('pause', 'start-after = nobody'));
+
+  await emperor.running('web');
 });
 
 test('start-after: at the end they stop in reverse order', async () => {

@@ -109,7 +109,7 @@ test('autostart = no waits for a start by hand', async () => {
 test('a signal that ended the app is named', async () => {
   emperor.write('blog.ini', emperor.probeFile('crash'));
 
-  const seen = await emperor.waitFor('blog', (vassal) => vassal.lastExit !== null);
+  const seen = await emperor.waitFor('blog', (vassal) => vassal.state === 'backing-off');
 
   expect(seen.lastExit).toEqual({ by: 'signal', signal: 'SIGSEGV' });
   expect((await emperor.why('blog')).answer).toContain('SIGSEGV');

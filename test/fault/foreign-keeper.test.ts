@@ -62,7 +62,7 @@ let keeper: LaterKeeper;
 beforeAll(() => mkdirSync(join(emperor.runDir, 'keepers'), { mode: 0o700 }));
 
 beforeEach(async () => {
-  keeper = new LaterKeeper(join(emperor.runDir, 'keepers', 'later'));
+  keeper = new LaterKeeper(join(emperor.runDir, 'keepers', '0000decade99'));
   emperor.write('blog.ini', emperor.probeFile('pause'));
   emperor.write('other.ini', emperor.probeFile('pause'));
   await emperor.start();

@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { sharedEmperor } from '../support/emperor-under-test.ts';
 import { freePort } from '../support/free-port.ts';
 import { httpGet } from '../support/http-get.ts';
-import { isAlive, isSpawner, processFacts } from '../support/processes.ts';
+import { isAlive, processFacts } from '../support/processes.ts';
 import { pauseMs, waitUntil } from '../support/wait-until.ts';
 
 const emperor = sharedEmperor();
@@ -25,13 +25,6 @@ async function othersGoOn(): Promise<void> {
   process.kill(after.pid, 'SIGKILL');
   await emperor.running('other', after.pid);
   expect((await emperor.cli(['status'])).code).toBe(0);
-}
-
-function findSpawner(): number | undefined {
-  return emperor.cgroup.pids().find((pid) => {
-    const facts = processFacts(pid);
-    return facts !== undefined && isSpawner(facts);
-  });
 }
 
 async function twoVassals(...lines: readonly string[]) {
@@ -83,7 +76,7 @@ test('a vassal whose keeper is frozen is killed by its control group all the sam
 
   await waitUntil('the app to end', () => (isAlive(pid) ? undefined : true), 40_000);
   await othersGoOn();
-  process.kill(keeperPid, 'SIGCONT');
+  if (isAlive(keeperPid)) process.kill(keeperPid, 'SIGCONT');
   await emperor.waitFor('frozen', (seen) => seen.state === 'stopped');
   await stop;
 });

@@ -66,7 +66,7 @@ export class NativeWorld {
     this.name = `nt${process.pid}-${serial++}`;
     this.tenant = join(base, 'tenant');
     this.#mountsBefore = readFileSync('/proc/self/mountinfo', 'utf8');
-    const [program = binary, ...args] = [...wrap, binary, 'spawner', join(base, 'keepers'), '-'];
+    const [program, ...args] = [...wrap, binary, 'spawner', join(base, 'keepers'), '-'];
     const env = {
       ASAN_OPTIONS: `detect_leaks=0:log_path=${join(base, 'sanitizer')}`,
       SECRET: 'of the emperor',

@@ -61,14 +61,16 @@ export function buildSpec(source: SpecSource, world: Omit<RuleContext, 'source'>
   };
 }
 
-/** Which users and groups `buildSpec` is going to ask for. */
+/** Which users and groups `buildSpec` is going to ask for; what a tenant may not set costs no question. */
 export function accountsAsked(sources: Iterable<Pick<SpecSource, 'owner' | 'raw'>>): AccountsQuery {
   const [userNames, groupNames] = [new Set<string>(), new Set<string>()];
   const uids = new Set<number>();
   for (const { owner, raw } of sources) {
+    const written = (key: VassalOptionName) =>
+      (raw.get(key) ?? []).filter(({ layer }) => owner.powers === 'operator' || layer !== 'file');
     uids.add(owner.uid);
-    for (const { value } of raw.get('uid') ?? []) addAccount(value, userNames, uids);
-    for (const { value } of [...(raw.get('gid') ?? []), ...(raw.get('add-gid') ?? [])]) {
+    for (const { value } of written('uid')) addAccount(value, userNames, uids);
+    for (const { value } of [...written('gid'), ...written('add-gid')]) {
       for (const name of value.split(',')) addAccount(name.trim(), groupNames, undefined);
     }
   }
