@@ -36,7 +36,8 @@ export function trustOfWay(steps: readonly Met[], end: Met, operators: ReadonlyS
   }
   if (tenant !== undefined && owner !== tenant) {
     const message = `it belongs to uid ${owner}, but its way leads through what belongs to uid ${tenant}`;
-    const hint = `chown ${tenant} ${end.path}, or keep it where only root may write`;
+    // No path: it is where the tenant's link leads, and a hint must never tell root to give that away.
+    const hint = `what uid ${tenant} links to must be its own; what is not its own is linked from a directory of root's`;
     return { ok: false, uid, message, hint };
   }
   return { ok: true, uid };

@@ -313,11 +313,22 @@ test('with CAP_SYS_RESOURCE the operator may raise limits up to what the kernel 
 test('the accounts that a file asks for are known before it is built', () => {
   const written = { uid: 'blog', gid: '12', 'add-gid': ['audio, 44', 'video'] };
 
-  expect(
-    accountsAsked([sourceOf(written), sourceOf({ uid: '77' }, { owner: ALICE }), sourceOf({ uid: 'auto' })]),
-  ).toEqual({
+  expect(accountsAsked([sourceOf(written), sourceOf({ uid: '77' }), sourceOf({ uid: 'auto' })])).toEqual({
     userNames: new Set(['blog']),
-    uids: new Set([0, 1001, 77]),
+    uids: new Set([0, 77]),
     groupNames: new Set(['audio', 'video']),
   });
+});
+
+test('what a tenant may not set costs no question to the databases', () => {
+  const written = { uid: 'blog', gid: 'staff', 'add-gid': 'a,b,c' };
+
+  expect(accountsAsked([sourceOf(written, { owner: ALICE })])).toEqual({
+    userNames: new Set(),
+    uids: new Set([1001]),
+    groupNames: new Set(),
+  });
+  expect(accountsAsked([sourceOf(written, { owner: ALICE, layer: 'force' })]).userNames).toEqual(
+    new Set(['blog']),
+  );
 });
