@@ -28,6 +28,8 @@ export class FakeKeeper implements Keeper {
   readonly #clock: ManualClock;
   /** Apps ignore the stop signal while this is set. */
   isStubborn = false;
+  /** Launches never end. */
+  isHung = false;
   #alive: number | undefined;
 
   constructor(name: string, pid: number, listener: KeeperListener, clock: ManualClock) {
@@ -42,7 +44,7 @@ export class FakeKeeper implements Keeper {
     switch (command.do) {
       case 'launch':
         this.#alive = command.generation;
-        queueMicrotask(() => this.#launched(command.generation, command.tag));
+        if (!this.isHung) queueMicrotask(() => this.#launched(command.generation, command.tag));
         return 0;
       case 'signal':
       case 'signal-all':
@@ -97,6 +99,8 @@ export class FakeWorld {
   readonly reaped: VassalName[] = [];
   readonly disinherited: VassalName[] = [];
   readonly emperor: Emperor;
+  /** Vassals whose launches never end. */
+  readonly hung = new Set<string>();
   /** Rejects the next preparations with this. */
   unprepared: Error | undefined;
 
@@ -144,6 +148,7 @@ export class FakeWorld {
       random: () => 0,
       startKeeper: async (name, listener) => {
         const keeper = new FakeKeeper(name, 1_000 + this.keepers.length, listener, this.clock);
+        keeper.isHung = this.hung.has(name);
         this.keepers.push(keeper);
         return keeper;
       },

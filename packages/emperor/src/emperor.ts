@@ -13,6 +13,8 @@ import { type Held, newHeld, ruleOf, seenOf, wantedOf } from './held.ts';
 import type { MemoryStore } from './store/memory.ts';
 
 const HOLD_AFTER_FAILURE_MS = 1_000;
+/** A launch that is under way for longer hangs: it costs nothing and gives its turn to others. */
+const LONGEST_TURN_MS = 2_000;
 
 export type EmperorParts = {
   readonly clock: Clock;
@@ -205,11 +207,12 @@ export class Emperor {
       const now = this.#parts.clock.now();
       const situation = this.#situation(held);
       const step = held.busy || now < held.holdUntil ? undefined : nextStep(situation, now);
-      if (!isLaunching(held)) this.#throttle.done(held.name);
+      const turnEndsAt = turnEndOf(held, now);
+      if (turnEndsAt === undefined) this.#throttle.done(held.name);
       if (step?.do === 'start') this.#throttle.ask(held.name, held.file?.ownerUid ?? 0);
       else this.#throttle.withdraw(held.name);
       if (step !== undefined && step.do !== 'start') this.#execute(held, step);
-      this.#setWake(held, nextWake(situation), now);
+      this.#setWake(held, earliest(nextWake(situation), turnEndsAt), now);
     } catch (error) {
       this.#blame(held, error);
     }
@@ -299,7 +302,13 @@ function ownerOf(held: Held): number | undefined {
   return held.file?.ownerUid ?? held.attempt?.ownerUid;
 }
 
-/** Between our wish and the keeper's word that the app runs: that is what the throttle counts. */
-function isLaunching(held: Held): boolean {
-  return held.state.is === 'starting' && held.state.pids === undefined;
+/** When a launch gives its turn back at the latest; undefined when none is under way, or has been for too long. */
+function turnEndOf({ state }: Held, now: number): number | undefined {
+  const isLaunching = state.is === 'starting' && state.pids === undefined;
+  const endsAt = state.since + LONGEST_TURN_MS;
+  return isLaunching && now < endsAt ? endsAt : undefined;
+}
+
+function earliest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.min(a, b);
 }

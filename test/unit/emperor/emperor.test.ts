@@ -160,6 +160,21 @@ test("a tenant's vassal neither waits for another owner's nor holds up its end",
   expect([db.state.is, spy.state.is]).toEqual(['stopped', 'stopping']);
 });
 
+test('launches that hang give their turns to others', async () => {
+  const world = new FakeWorld();
+  for (const name of ['a', 'b', 'c', 'd']) world.hung.add(name);
+  for (const name of world.hung) world.write(name, specOf(name));
+  await world.settle();
+  const blog = world.write('blog', specOf('blog'));
+  await world.settle();
+  expect(blog.state.is).toBe('stopped');
+
+  world.clock.advance(2_000);
+  await world.settle();
+
+  expect(blog.state.is).toBe('running');
+});
+
 test('an operator orders the vassals of several owners', async () => {
   const world = new FakeWorld();
   const db = world.write('db', specOf('db', {}, 1002));

@@ -1,11 +1,15 @@
 import type { VassalName } from '@emperor/common/name';
 
+/** What one owner may have of the slots, as a fraction: launches that hang on purpose leave the rest to others. */
+const OWNERS_PART = 4;
+const ROOT = 0;
+
 type Waiting = { readonly name: VassalName; readonly owner: number };
 
 /**
  * How many launches may be under way at once, and whose turn it is: the owner with the fewest launches under way
  * first, among those the one that waited longest since its last turn. So a boot of 1,000 vassals of one tenant
- * leaves a slot for the next tenant at every turn.
+ * leaves a slot for the next tenant at every turn; and no owner but root ever has more than a part of them.
  *
  * INVARIANT: a name is waiting at most once and under way at most once.
  */
@@ -67,13 +71,18 @@ export class Throttle {
   }
 
   #next(): Waiting | undefined {
-    const owners = [...this.#waiting.keys()];
+    const owners = [...this.#waiting.keys()].filter((owner) => this.#hasShare(owner));
     const rank = (owner: number) => [this.#load.get(owner) ?? 0, this.#lastTurn.get(owner) ?? -1] as const;
     let best: number | undefined;
     for (const owner of owners) {
       if (best === undefined || isBefore(rank(owner), rank(best))) best = owner;
     }
     return best === undefined ? undefined : this.#waiting.get(best)?.values().next().value;
+  }
+
+  #hasShare(owner: number): boolean {
+    const most = owner === ROOT ? this.#slots : Math.max(1, Math.floor(this.#slots / OWNERS_PART));
+    return (this.#load.get(owner) ?? 0) < most;
   }
 
   #take({ name, owner }: Waiting): void {

@@ -19,7 +19,16 @@ test('a tenant with a thousand vassals does not keep another from its turn', () 
   throttle.ask(named('single'), 2);
   throttle.done(named('bulk0'));
 
-  expect(throttle.admit()).toEqual(['single']);
+  expect(throttle.admit()).toEqual(['single', 'bulk1']);
+});
+
+test('launches of one tenant that never end leave most of the slots to others', () => {
+  const throttle = new Throttle(8);
+  for (let index = 0; index < 20; index += 1) throttle.ask(named(`hung${index}`), 1);
+  expect(throttle.admit()).toEqual(['hung0', 'hung1']);
+
+  for (let index = 0; index < 20; index += 1) throttle.ask(named(`root${index}`), 0);
+  expect(throttle.admit()).toHaveLength(6);
 });
 
 test('tenants take turns', () => {
