@@ -1,6 +1,8 @@
 import { dirname } from 'node:path';
+import type { Clock } from '@emperor/common/clock';
 import { hasErrors } from '@emperor/common/diagnostic';
 import { vassalNameOfFile } from '@emperor/common/name';
+import { pacedBy } from '@emperor/common/pace';
 import { type OperatorLayer, readVassalFile, type VassalSource } from '@emperor/vassal/file/check';
 import { vassalOptions } from '@emperor/vassal/options';
 import type { Accounts, AccountsQuery, User } from '@emperor/vassal/spec/accounts';
@@ -12,6 +14,7 @@ import type { Decoded, FileText } from './core/file-state.ts';
 import type { Decoder } from './source.ts';
 
 export type DecoderParts = {
+  readonly clock: Clock;
   readonly host: HostFacts;
   readonly hostname: string;
   /** Asks the user and group databases, off the loop. */
@@ -22,6 +25,9 @@ export type DecoderParts = {
     readonly force: OperatorLayer | undefined;
   };
 };
+
+/** Files are parsed this long before everybody else has a turn. */
+const LONGEST_TURN_MS = 8;
 
 const NOBODY: AccountsQuery = { userNames: new Set(), uids: new Set(), groupNames: new Set() };
 
@@ -41,7 +47,13 @@ export async function decoderOf(parts: DecoderParts): Promise<Decoder> {
       // Whose the files are comes first: their names and homes are part of what the files say.
       const uids = new Set(files.map(({ ownerUid }) => ownerUid));
       accounts = await parts.ask({ ...NOBODY, uids });
-      accounts = await parts.ask(accountsAsked(files.map((file) => sourceOf(parts, accounts, file))));
+      const sources: VassalSource[] = [];
+      const pace = pacedBy(parts.clock, LONGEST_TURN_MS);
+      for (const file of files) {
+        await pace();
+        sources.push(sourceOf(parts, accounts, file));
+      }
+      accounts = await parts.ask(accountsAsked(sources));
     },
     decode,
   };

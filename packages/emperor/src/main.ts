@@ -21,6 +21,7 @@ import type { ControlPort } from './ports.ts';
 import { DEFAULT_LIFECYCLE } from './rules.ts';
 import type { EmperorSettings } from './settings.ts';
 import { Source } from './source.ts';
+import { openMetrics } from './stats/openmetrics.ts';
 import { sampler } from './stats/sample.ts';
 import { type EndOfRun, untilSignalled } from './until-signalled.ts';
 import { VERSION } from './version.ts';
@@ -64,6 +65,7 @@ export async function runEmperor(settings: EmperorSettings): Promise<number> {
   const port = controlPortOf(run, source, lookAgain);
   const control = await serveControl({
     port,
+    metricsOf: openMetrics,
     socketPath,
     group: host.controlGroup,
     version: VERSION,
@@ -96,7 +98,7 @@ type Run = {
 async function sourceOf({ settings, clock, log, host, configuration, emperor }: Run): Promise<Source> {
   const { facts, hostname, ask, store, inHand } = host;
   const monitor = directoryMonitor({ directory: settings.paths.vassals, clock, log });
-  const decoder = await decoderOf({ host: facts, hostname, ask, layers: configuration.layers });
+  const decoder = await decoderOf({ clock, host: facts, hostname, ask, layers: configuration.layers });
   return new Source({ monitor, emperor, decoder, store, inHand, clock, log });
 }
 

@@ -3,6 +3,7 @@ import type { Diagnostic } from '@emperor/common/diagnostic';
 import { describeError } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
 import type { VassalName } from '@emperor/common/name';
+import { pacedBy } from '@emperor/common/pace';
 import { judgeAbsence, type Suspicion } from './core/absence.ts';
 import { type Decoded, type FileText, readFile, refuseFile } from './core/file-state.ts';
 import { memoryOf, textHash } from './effects/record.ts';
@@ -13,6 +14,9 @@ import type { InHand } from './store/in-hand.ts';
 import type { MemoryStore } from './store/memory.ts';
 
 const SAFETY_SCAN_MS = 60_000;
+
+/** Files are decoded this long before everybody else has a turn. */
+const LONGEST_TURN_MS = 8;
 
 /** Vassal texts become specs. `prepare` asks about the users and groups they name, off the loop. */
 export type Decoder = {
@@ -103,7 +107,11 @@ export class Source {
       (file) => this.#fingerprints.get(file.name) !== file.fingerprint,
     );
     if (changed.length > 0) await decoder.prepare(changed.map(fileText));
-    for (const file of changed) this.#read(file);
+    const pace = pacedBy(this.#parts.clock, LONGEST_TURN_MS);
+    for (const file of changed) {
+      await pace();
+      this.#read(file);
+    }
     for (const refused of scan.refused.values()) this.#refuse(scan, refused.name);
     this.#judge(scan);
     if (changed.length > 0 || scan.refused.size > 0) this.#parts.emperor.reorder();
@@ -139,8 +147,11 @@ export class Source {
     this.#remember(held);
     emperor.mark(held);
     const revision = held.file.good?.revision;
-    if (revision !== before?.good?.revision || held.file.diagnostics.length > 0) {
-      log.info('vassal file read', { vassal: file.name, revision, problems: held.file.diagnostics.length });
+    const problems = held.file.diagnostics.length;
+    // A boot of 1,000 good files is no news of 1,000 lines.
+    const level = problems > 0 ? 'warn' : 'debug';
+    if (problems > 0 || revision !== before?.good?.revision) {
+      log[level]('vassal file read', { vassal: file.name, revision, problems });
     }
   }
 

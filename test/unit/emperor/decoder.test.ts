@@ -1,10 +1,17 @@
+import { systemClock } from '@emperor/common/clock';
 import { expect, test } from 'vitest';
 import { decoderOf } from '../../../packages/emperor/src/decoder.ts';
 import { accounts, hostFacts } from '../../support/vassal-fixtures.ts';
 
 async function decode(text: string) {
   const layers = () => ({ defaults: undefined, force: undefined });
-  const decoder = await decoderOf({ host: hostFacts(), hostname: 'host', ask: async () => accounts, layers });
+  const decoder = await decoderOf({
+    clock: systemClock,
+    host: hostFacts(),
+    hostname: 'host',
+    ask: async () => accounts,
+    layers,
+  });
   const file = { path: '/v/blog.ini', target: '/v/blog.ini', ownerUid: 0, mtime: '1', text };
   await decoder.prepare([file]);
   return decoder.decode(file);

@@ -6,14 +6,16 @@ export type ExitJson =
   | { readonly by: 'code'; readonly code: number }
   | { readonly by: 'signal'; readonly signal: string };
 
-export type StateName =
-  | 'stopped'
-  | 'listening'
-  | 'starting'
-  | 'running'
-  | 'stopping'
-  | 'backing-off'
-  | 'failed';
+export const STATE_NAMES = [
+  'stopped',
+  'listening',
+  'starting',
+  'running',
+  'stopping',
+  'backing-off',
+  'failed',
+] as const;
+export type StateName = (typeof STATE_NAMES)[number];
 
 export type DiagnosticJson = {
   readonly severity: 'error' | 'warning';

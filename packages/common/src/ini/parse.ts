@@ -5,6 +5,8 @@ import type { IniEntry, IniFile, IniSection } from './ini-file.ts';
 
 /** A binary or hostile file makes no more diagnostics than this; the last one counts the rest. */
 const MOST_DIAGNOSTICS = 50;
+/** What a file costs grows with its lines: no tenant's may hold up the others. */
+const MOST_LINES = 2_000;
 /** Names that mean something to JavaScript objects; never a key or a section. */
 const FORBIDDEN: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
 
@@ -28,7 +30,12 @@ export function parseIni(text: string, file: string): IniFile {
     reader.problem(lineOfNul(body), 'contains a NUL byte: this is not a text file', undefined);
     return reader.finish();
   }
-  for (const [index, line] of body.split('\n').entries()) reader.read(withoutBlanks(line), index + 1);
+  const lines = body.split('\n');
+  if (lines.length > MOST_LINES) {
+    reader.problem(MOST_LINES + 1, `has more than ${MOST_LINES} lines`, 'split what is in it');
+    return reader.finish();
+  }
+  for (const [index, line] of lines.entries()) reader.read(withoutBlanks(line), index + 1);
   return reader.finish();
 }
 

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { systemClock } from '@emperor/common/clock';
 import { STATUS_FORMAT } from '@emperor/common/control/api';
 import { type Diagnostic, hasErrors } from '@emperor/common/diagnostic';
 import { EXIT } from '@emperor/common/errors';
@@ -39,6 +40,7 @@ async function checkFiles(
   settings: EmperorSettings,
 ): Promise<readonly Checked[]> {
   const decoder = await decoderOf({
+    clock: systemClock,
     host: await probeHost(KEEPER_BINARY),
     hostname: hostname(),
     ask: lookupAccounts,

@@ -45,6 +45,8 @@ function contentOf(reply: Path['reply']): Readonly<Record<string, unknown>> {
       return { 'text/plain': { schema: { type: 'string' } } };
     case 'json-lines':
       return { 'application/x-ndjson': { schema: refTo(reply.schema) } };
+    case 'text':
+      return { [reply.contentType]: { schema: { type: 'string' } } };
     case 'document':
       return { 'application/json': { schema: { type: 'object' } } };
   }

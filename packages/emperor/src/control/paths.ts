@@ -9,11 +9,12 @@ export type Path = {
   readonly path: string;
   readonly summary: string;
   readonly query: z.ZodType | undefined;
-  /** JSON of this schema; lines: text or JSON, one for each line, for as long as both sides like. */
+  /** JSON of this schema; lines: text or JSON, one for each line, for as long as both sides like; other text. */
   readonly reply:
     | { readonly is: 'json'; readonly schema: z.ZodType }
     | { readonly is: 'lines' }
     | { readonly is: 'json-lines'; readonly schema: z.ZodType }
+    | { readonly is: 'text'; readonly contentType: string }
     | { readonly is: 'document' };
 };
 
@@ -67,6 +68,13 @@ export const PATHS = {
     summary: 'Everything that happens from now on; a reader who does not keep up is cut off',
     query: undefined,
     reply: { is: 'json-lines', schema: event },
+  },
+  metrics: {
+    method: 'get',
+    path: '/metrics',
+    summary: 'The emperor and every vassal as OpenMetrics text; what is not known is left out',
+    query: undefined,
+    reply: { is: 'text', contentType: 'application/openmetrics-text; version=1.0.0; charset=utf-8' },
   },
   openapi: {
     method: 'get',

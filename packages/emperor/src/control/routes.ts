@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 import type { Clock } from '@emperor/common/clock';
-import type { EmperorJson, StatusJson } from '@emperor/common/control/api';
+import type { EmperorJson, StatusJson, VassalJson } from '@emperor/common/control/api';
 import { describeError, EmperorError } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
 import { decodeVassalName, type VassalName } from '@emperor/common/name';
@@ -21,6 +21,7 @@ import { SharedRun } from './shared-run.ts';
 
 export type RoutesParts = {
   readonly port: ControlPort;
+  readonly metricsOf: (status: StatusJson) => Iterable<string>;
   readonly caller: Caller;
   readonly clock: Clock;
   readonly log: Log;
@@ -49,9 +50,13 @@ export function controlRoutes(parts: RoutesParts): App {
   return app;
 }
 
-function handlersOf({ port, caller, clock, log }: RoutesParts): Handlers {
+function handlersOf({ port, metricsOf, caller, clock, log }: RoutesParts): Handlers {
   const status = new SharedRun(async () => port.status());
   const statusText = new SharedRun(async () => encodeStatus(await status.run(), clock));
+  const metricsText = new SharedRun(async () => {
+    const pieces = await gather(metricsOf(await status.run()), clock);
+    return pieces.join('');
+  });
   const nameOf = (asked: Asked, permission: Permission): VassalName => {
     const name = decodeVassalName(asked.req.param('name') ?? '');
     if (name === undefined) throw unknown(asked.req.param('name') ?? '');
@@ -97,6 +102,11 @@ function handlersOf({ port, caller, clock, log }: RoutesParts): Handlers {
       lines.closed.addEventListener('abort', unsubscribe);
       return RESPONSE_ALREADY_SENT;
     },
+    metrics: async (asked) => {
+      authorize(caller, 'see', undefined);
+      const { contentType } = PATHS.metrics.reply;
+      return asked.body(await metricsText.run(), 200, { 'content-type': contentType });
+    },
     openapi: (asked) => asked.json(openApiDocument()),
   };
 }
@@ -112,16 +122,26 @@ function followLog(asked: Asked, follow: (signal: AbortSignal) => AsyncIterable<
   return RESPONSE_ALREADY_SENT;
 }
 
-/** As JSON.stringify would, but giving the loop back in between: 10,000 vassals take 50 ms. */
+/** As JSON.stringify would, but with pauses: 10,000 vassals take 50 ms. */
 async function encodeStatus(status: StatusJson, clock: Clock): Promise<string> {
+  const vassals = await gather(jsonOfEach(status.vassals), clock);
+  return `${JSON.stringify({ ...status, vassals: undefined }).slice(0, -1)},"vassals":[${vassals.join(',')}]}`;
+}
+
+function* jsonOfEach(vassals: readonly VassalJson[]): Generator<string> {
+  for (const vassal of vassals) yield JSON.stringify(vassal);
+}
+
+/** All pieces; the loop is given back while they are made. */
+async function gather(pieces: Iterable<string>, clock: Clock): Promise<readonly string[]> {
   const pace = pacedBy(clock, TURN_MS);
-  const vassals: string[] = [];
-  for (const vassal of status.vassals) {
+  const all: string[] = [];
+  for (const piece of pieces) {
     const turn = pace();
     if (turn !== undefined) await turn;
-    vassals.push(JSON.stringify(vassal));
+    all.push(piece);
   }
-  return `${JSON.stringify({ ...status, vassals: undefined }).slice(0, -1)},"vassals":[${vassals.join(',')}]}`;
+  return all;
 }
 
 function known<T>(name: VassalName, found: T | undefined): T {

@@ -12,7 +12,7 @@ import type {
   VassalJson,
   WhyJson,
 } from '@emperor/common/control/api';
-import { ACTIONS, STATUS_FORMAT } from '@emperor/common/control/api';
+import { ACTIONS, STATE_NAMES, STATUS_FORMAT } from '@emperor/common/control/api';
 import { z } from 'zod';
 
 /** Every reply of the control interface by name; what they say is what control/api.ts says. */
@@ -34,15 +34,7 @@ const exit = named(
   ]),
 ) satisfies z.ZodType<ExitJson>;
 
-const state = z.enum([
-  'stopped',
-  'listening',
-  'starting',
-  'running',
-  'stopping',
-  'backing-off',
-  'failed',
-]) satisfies z.ZodType<StateName>;
+const state = z.enum(STATE_NAMES) satisfies z.ZodType<StateName>;
 
 const diagnostic = named(
   'Diagnostic',

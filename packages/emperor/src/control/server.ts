@@ -1,6 +1,7 @@
 import { createServer } from 'node:http';
 
 import type { Clock } from '@emperor/common/clock';
+import type { StatusJson } from '@emperor/common/control/api';
 import { describeError } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
 import { getRequestListener } from '@hono/node-server';
@@ -13,6 +14,8 @@ import { listenAt } from './socket.ts';
 
 export type ControlServerParts = {
   readonly port: ControlPort;
+  /** A status as OpenMetrics text, piece by piece. */
+  readonly metricsOf: (status: StatusJson) => Iterable<string>;
   readonly socketPath: string;
   /** Who besides root may open it: the gid of the control group. */
   readonly group: number | undefined;
@@ -23,8 +26,8 @@ export type ControlServerParts = {
 
 /** Serve the operators' control socket; rejects with EmperorError('state_unwritable') when it cannot be made. */
 export async function serveControl(parts: ControlServerParts): Promise<ControlServer> {
-  const { port, socketPath, group, version, log, clock } = parts;
-  const routes = controlRoutes({ port, caller: { rank: 'operator' }, clock, log });
+  const { port, metricsOf, socketPath, group, version, log, clock } = parts;
+  const routes = controlRoutes({ port, metricsOf, caller: { rank: 'operator' }, clock, log });
   const listener = getRequestListener(routes.fetch, {
     hostname: 'emperor',
     overrideGlobalObjects: false,

@@ -153,7 +153,10 @@ function entriesOf(parsed: IniFile, section: string): readonly IniEntry[] {
 function checkSections(parsed: IniFile, file: string): readonly Diagnostic[] {
   const unknown = parsed.sections.filter(({ name }) => !KNOWN_SECTIONS.includes(name));
   const diagnostics = unknown.slice(0, MOST_DIAGNOSTICS).map((section) => refuseSection(section, file));
-  const isExplained = parsed.sections.length === 0 ? parsed.diagnostics.length > 0 : unknown.some(isMisspelt);
+  const isExplained =
+    parsed.sections.length === 0
+      ? parsed.diagnostics.length > 0
+      : unknown.slice(0, MOST_DIAGNOSTICS).some(isMisspelt);
   if (isExplained || parsed.sections.some(({ name }) => name === 'vassal')) return diagnostics;
   return [...diagnostics, missingVassal(file)];
 }

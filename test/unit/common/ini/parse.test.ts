@@ -159,3 +159,12 @@ test.each([
 
   expect(systemClock.now() - began).toBeLessThan(200);
 });
+
+test('a file of too many lines is one problem and nothing else', () => {
+  const { sections, diagnostics } = parseIni(`[vassal]\n${'env = A\n'.repeat(2_000)}`, 'blog.ini');
+
+  expect(sections).toEqual([]);
+  expect(diagnostics).toMatchObject([
+    { severity: 'error', line: 2_001, message: 'has more than 2000 lines' },
+  ]);
+});
