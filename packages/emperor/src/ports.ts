@@ -1,4 +1,11 @@
-import type { Action, OutcomeJson, StatusJson, VassalJson, WhyJson } from '@emperor/common/control/api';
+import type {
+  Action,
+  EventJson,
+  OutcomeJson,
+  StatusJson,
+  VassalJson,
+  WhyJson,
+} from '@emperor/common/control/api';
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import type { VassalName } from '@emperor/common/name';
 
@@ -96,14 +103,6 @@ export type ActRequest = {
   /** false: answer as soon as the wish is recorded. */
   readonly wait: boolean;
   readonly caller: Caller;
-};
-
-/** Something that happened, for `GET /v1/events`; one JSON line each. */
-export type EventJson = {
-  readonly at: string;
-  readonly vassal: string | null;
-  readonly event: string;
-  readonly detail: string | null;
 };
 
 /** What the control interface may ask of the emperor. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { EmperorError } from '@emperor/common/errors';
+import { EmperorError, isErrno } from '@emperor/common/errors';
 import { type Attached, attachKeeper } from './attach.ts';
 import type { AdoptResult, Keeper, KeeperListener, KeeperStart, Keepers } from './keeper.ts';
 import { Spawner, type SpawnerOptions } from './spawner.ts';
@@ -18,7 +18,7 @@ export function nativeKeepers(options: SpawnerOptions): Keepers {
 class NativeKeepers implements Keepers {
   readonly #options: SpawnerOptions;
   readonly #spawner: Spawner;
-  readonly #attached: Keeper[] = [];
+  readonly #attached = new Set<Keeper>();
 
   constructor(options: SpawnerOptions) {
     this.#options = options;
@@ -27,9 +27,11 @@ class NativeKeepers implements Keepers {
 
   start = async (start: KeeperStart, listener: KeeperListener): Promise<Keeper> => {
     const id = randomBytes(ID_BYTES).toString('hex');
-    await this.#spawner.spawnKeeper(id, start);
+    const pid = await this.#spawner.spawnKeeper(id, start);
     const attached = await this.#attach(id, () => listener);
     if (attached.is === 'attached') return attached.keeper;
+    // It may be alive and deaf: nobody would ever find it again.
+    killIfAlive(pid);
     throw new EmperorError(
       'keeper_failed',
       `the new keeper of ${start.name} is no use: ${explain(attached)}`,
@@ -49,19 +51,40 @@ class NativeKeepers implements Keepers {
   };
 
   close = async (): Promise<void> => {
-    for (const keeper of this.#attached.splice(0)) keeper.detach();
+    for (const keeper of this.#attached) keeper.detach();
+    this.#attached.clear();
     await this.#spawner.close();
   };
 
   async #attach(id: string, listen: (name: string) => KeeperListener): Promise<Attached> {
     const { clock, log } = this.#options;
-    const attached = await attachKeeper({ path: this.#pathOf(id), clock, log, listen });
-    if (attached.is === 'attached') this.#attached.push(attached.keeper);
+    let keeper: Keeper | undefined;
+    const listenAndForget = (name: string): KeeperListener => {
+      const listener = listen(name);
+      const onGone = () => {
+        if (keeper !== undefined) this.#attached.delete(keeper);
+        listener.onGone();
+      };
+      return { onFact: listener.onFact, onGone };
+    };
+    const attached = await attachKeeper({ path: this.#pathOf(id), clock, log, listen: listenAndForget });
+    if (attached.is === 'attached') {
+      keeper = attached.keeper;
+      this.#attached.add(keeper);
+    }
     return attached;
   }
 
   #pathOf(id: string): string {
     return `${this.#options.keepersDir}/${id}`;
+  }
+}
+
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if (!isErrno(error, 'ESRCH')) throw error;
   }
 }
 
