@@ -2,6 +2,8 @@ import { EmperorError, type ErrorCode, EXIT } from '@emperor/common/errors';
 import { describeMarkdown, describeSchema } from '@emperor/common/options/describe';
 import { vassalOptions } from '@emperor/vassal/options';
 
+import { openApiDocument } from '../packages/emperor/src/control/openapi.ts';
+
 /** The generated pages of docs/reference by file name. */
 export function referencePages(): ReadonlyMap<string, string> {
   return new Map([
@@ -9,6 +11,7 @@ export function referencePages(): ReadonlyMap<string, string> {
     ['errors.md', errorsPage()],
     ['exit-codes.md', exitCodesPage()],
     ['vassal-file.schema.json', vassalFileSchema()],
+    ['control-api.json', `${JSON.stringify(openApiDocument(), undefined, 2)}\n`],
   ]);
 }
 

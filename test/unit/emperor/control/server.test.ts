@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 import { serveControl } from '../../../../packages/emperor/src/control/server.ts';
 import type { ControlServer } from '../../../../packages/emperor/src/ports.ts';
+import { openMetrics } from '../../../../packages/emperor/src/stats/openmetrics.ts';
 import { FakeControlPort, vassalJson } from '../../../support/fake-control-port.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 import { recordingLog } from '../../../support/recording-log.ts';
@@ -25,7 +26,15 @@ let sockets: Socket[];
 async function serve(clock: Clock = systemClock, group?: number): Promise<void> {
   const recording = recordingLog();
   records = recording.records;
-  server = await serveControl({ port, socketPath, group, version: '0.1.0', log: recording.log, clock });
+  server = await serveControl({
+    port,
+    metricsOf: openMetrics,
+    socketPath,
+    group,
+    version: '0.1.0',
+    log: recording.log,
+    clock,
+  });
 }
 
 beforeEach(() => {
@@ -93,7 +102,7 @@ describe('the control socket', () => {
   test('cannot be made under a path that is too long or in a missing directory, and leaves nothing behind', async () => {
     await serve();
     const log = recordingLog().log;
-    const parts = { port, group: undefined, version: '0', log, clock: systemClock };
+    const parts = { port, metricsOf: openMetrics, group: undefined, version: '0', log, clock: systemClock };
 
     await expect(
       serveControl({ ...parts, socketPath: join(directory, 'no', 'c.sock') }),
@@ -126,6 +135,22 @@ describe('routes', () => {
       { action: 'restart', name: 'blog', wait: true, caller: { rank: 'operator' } },
       { action: 'stop', name: 'shop', wait: false, caller: { rank: 'operator' } },
     ]);
+  });
+
+  test('metrics are OpenMetrics text and say what the status says', async () => {
+    await serve();
+    port.vassals.set('shop', vassalJson('shop', { memoryBytes: null }));
+    const { seen } = raw('GET /metrics HTTP/1.1\r\nConnection: close\r\n\r\n');
+    await waitUntil('the reply', () => (seen.closed ? true : undefined));
+    const [head = '', body] = seen.text.split('\r\n\r\n');
+
+    expect(head).toMatch(/^HTTP\/1.1 200 /);
+    expect(head.toLowerCase().split('\r\n')).toContain(
+      'content-type: application/openmetrics-text; version=1.0.0; charset=utf-8',
+    );
+    expect(body).toBe([...openMetrics(await port.status())].join(''));
+    expect(body).toMatch(/\nemperor_vassal_memory_bytes\{vassal="blog",owner="root"\} 12582912\n/);
+    expect(body).toMatch(/\n# EOF\n$/);
   });
 
   test('a vassal that nobody knows is 404, whatever its name looks like', async () => {
