@@ -3,7 +3,7 @@ import type { VassalName } from '@emperor/common/name';
 import type { Keeper } from '@emperor/vassal/keeper/keeper';
 import type { LifecycleSpec } from '@emperor/vassal/spec/spec';
 import { type Attempt, NO_TURNS, type Turns, type Wanted } from './core/desired.ts';
-import type { FileState } from './core/file-state.ts';
+import type { FileState, Remembered } from './core/file-state.ts';
 import { History } from './core/history.ts';
 import type { Seen } from './core/plan.ts';
 import { type Ended, STOPPED, type VassalState } from './core/state.ts';
@@ -22,6 +22,8 @@ export type Held = {
   turns: Turns;
   /** `emperor stop`: holds until `start`, over restarts of the emperor. */
   stopMark: boolean;
+  /** The file as the adopted generation was launched with it; undefined for those that we launched. */
+  launchedWith: Remembered | undefined;
   /** The number of the newest generation. */
   generation: number;
   /** Held by a keeper of this other protocol version: left alone until that keeper is gone. */
@@ -61,6 +63,7 @@ export function newHeld(name: VassalName, memory: Memory | undefined, now: numbe
     lost: false,
     turns: NO_TURNS,
     stopMark: memory?.stopped ?? false,
+    launchedWith: undefined,
     generation: 0,
     foreign: undefined,
     busy: false,

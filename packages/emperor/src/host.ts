@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '@emperor/common/clock';
 import type { Diagnostic } from '@emperor/common/diagnostic';
-import { EmperorError, isErrno } from '@emperor/common/errors';
+import { describeError, EmperorError, isErrno } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
 import { ensureBase, releaseBase } from '@emperor/vassal/cgroup/cgroup';
 import { lookupAccounts } from '@emperor/vassal/identity/lookup';
@@ -62,7 +62,7 @@ export type HostParts = {
 export async function openHost({ settings, clock, log, isQuiet }: HostParts): Promise<Host> {
   const { paths } = settings;
   makeDirectories(paths);
-  const locks = lockAll([paths.runtimeDir, paths.stateDir]);
+  const { locks, troubles } = lockAll(paths);
   const instance = instanceOf(paths.runtimeDir);
   const probed = await probeHost(KEEPER_BINARY);
   const base = await ensureBase(probed.cgroups, instance, process.pid);
@@ -75,7 +75,7 @@ export async function openHost({ settings, clock, log, isQuiet }: HostParts): Pr
     facts,
     hostname: hostname(),
     instance,
-    diagnostics: base.troubles.map(groupTrouble),
+    diagnostics: [...troubles, ...base.troubles.map(groupTrouble)],
     locks,
     store: stateDirectory({ directory: paths.stateDir, clock, log, isQuiet }),
     uids: privateUids({
@@ -154,15 +154,30 @@ function makeDirectories(paths: EmperorPaths): void {
   }
 }
 
-function lockAll(directories: readonly string[]): readonly Lock[] {
-  const locks: Lock[] = [];
+type Locked = { readonly locks: readonly Lock[]; readonly troubles: readonly Diagnostic[] };
+
+/** The runtime directory must be ours; a state directory that cannot be written must not keep vassals from running. */
+function lockAll({ runtimeDir, stateDir }: EmperorPaths): Locked {
+  const runtime = lockDirectory(runtimeDir);
   try {
-    for (const directory of directories) locks.push(lockDirectory(directory));
+    return { locks: [runtime, lockDirectory(stateDir)], troubles: [] };
   } catch (error) {
-    for (const lock of locks) lock.release();
+    if (isErrno(error, 'ENOSPC', 'EDQUOT', 'EROFS'))
+      return { locks: [runtime], troubles: [stateTrouble(stateDir, error)] };
+    runtime.release();
     throw error;
   }
-  return locks;
+}
+
+function stateTrouble(stateDir: string, error: unknown): Diagnostic {
+  return {
+    severity: 'warning',
+    file: stateDir,
+    line: undefined,
+    key: undefined,
+    message: `the state directory cannot be written: ${describeError(error)}`,
+    hint: 'make room there: until then new private uids wait, and stops are forgotten by the next emperor',
+  };
 }
 
 function instanceOf(runtimeDir: string): string {

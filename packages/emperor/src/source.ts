@@ -5,7 +5,7 @@ import type { Log } from '@emperor/common/log/log';
 import type { VassalName } from '@emperor/common/name';
 import { pacedBy } from '@emperor/common/pace';
 import { judgeAbsence, type Suspicion } from './core/absence.ts';
-import { type Decoded, type FileText, readFile, refuseFile } from './core/file-state.ts';
+import { type Decoded, type FileText, readFile, recollect, refuseFile } from './core/file-state.ts';
 import { memoryOf, textHash } from './effects/record.ts';
 import type { Emperor } from './emperor.ts';
 import type { Held } from './held.ts';
@@ -142,7 +142,8 @@ export class Source {
         );
       }
     };
-    held.file = readFile(before ?? held.memory, text, decode, textHash);
+    const known = before ?? recollect(held.memory, held.launchedWith, text, textHash);
+    held.file = readFile(known, text, decode, textHash);
     if (before === undefined) this.#relate(held, text, decode);
     this.#remember(held);
     emperor.mark(held);

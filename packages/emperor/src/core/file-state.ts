@@ -50,6 +50,21 @@ export type Remembered = {
   readonly good: { readonly text: string; readonly ownerUid: number } | undefined;
 };
 
+/**
+ * Of what was written down and what the running generation was launched with, whichever knows the file as it is: a
+ * launch is never older than what it is about, notes may lag behind or be missing.
+ */
+export function recollect(
+  noted: Remembered | undefined,
+  launched: Remembered | undefined,
+  file: FileText,
+  hash: (text: string) => string,
+): Remembered | undefined {
+  if (launched === undefined || noted?.mtime === file.mtime) return noted;
+  const isKnown = launched.mtime === file.mtime || launched.textHash === hash(file.text);
+  return noted === undefined || isKnown ? { ...launched, good: noted?.good } : noted;
+}
+
 /** The next state of a file that was read. `hash` is the one `Remembered.textHash` was made with. */
 export function readFile(
   before: FileState | Remembered | undefined,

@@ -5,6 +5,9 @@
 export type Tag = {
   readonly revision: string;
   readonly stamp: string;
+  /** The file as it was then: its mtime, and the hash of its text. */
+  readonly mtime: string;
+  readonly textHash: string;
   readonly ownerUid: number;
   readonly failures: number;
   /** 0: ready as soon as exec succeeded; a delay; undefined: the keeper will say `ready`. */
@@ -12,8 +15,16 @@ export type Tag = {
 };
 
 export function encodeTag(tag: Tag): string {
-  const { revision, stamp, ownerUid, failures, readyAfterMs } = tag;
-  return JSON.stringify({ r: revision, s: stamp, o: ownerUid, f: failures, a: readyAfterMs });
+  const { revision, stamp, mtime, textHash, ownerUid, failures, readyAfterMs } = tag;
+  return JSON.stringify({
+    r: revision,
+    s: stamp,
+    m: mtime,
+    h: textHash,
+    o: ownerUid,
+    f: failures,
+    a: readyAfterMs,
+  });
 }
 
 /** undefined for a tag that no emperor of this kind wrote. */
@@ -25,14 +36,15 @@ export function decodeTag(text: string): Tag | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { r, s, o, f, a }: Partial<Record<'r' | 's' | 'o' | 'f' | 'a', unknown>> = value;
-  if (typeof r !== 'string' || typeof s !== 'string' || typeof o !== 'number' || typeof f !== 'number')
+  const { r, s, m, h, o, f, a }: Partial<Record<'r' | 's' | 'm' | 'h' | 'o' | 'f' | 'a', unknown>> = value;
+  if (typeof r !== 'string' || typeof s !== 'string' || typeof o !== 'number' || typeof f !== 'number') {
     return undefined;
-  return {
-    revision: r,
-    stamp: s,
-    ownerUid: o,
-    failures: f,
-    readyAfterMs: typeof a === 'number' ? a : undefined,
-  };
+  }
+  const readyAfterMs = typeof a === 'number' ? a : undefined;
+  const [mtime, textHash] = [textOr(m, s), textOr(h, '')];
+  return { revision: r, stamp: s, mtime, textHash, ownerUid: o, failures: f, readyAfterMs };
+}
+
+function textOr(value: unknown, otherwise: string): string {
+  return typeof value === 'string' ? value : otherwise;
 }

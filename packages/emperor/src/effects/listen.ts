@@ -1,5 +1,6 @@
 import { assertNever } from '@emperor/common/assert';
 import type { KeeperFact } from '@emperor/vassal/keeper/facts';
+import { hintForFailure } from '@emperor/vassal/keeper/failure';
 import type { KeeperListener } from '@emperor/vassal/keeper/keeper';
 import { decodeTag } from '../core/tag.ts';
 import type { Held } from '../held.ts';
@@ -53,7 +54,7 @@ function hear(world: World, held: Held, fact: KeeperFact): void {
       held.droppedLines = fact.lines;
       return;
     case 'trouble':
-      held.trouble = `${fact.failure.stage}: ${fact.failure.what} (errno ${fact.failure.errno})`;
+      held.trouble = hintForFailure(fact.failure).message;
       return;
     case 'hello':
     case 'ack':
@@ -86,11 +87,12 @@ function remember(held: Held, fact: FactOf<'launched' | 'launching'>): void {
   const applied = held.memory?.applied;
   const { revision, stamp } = applied?.generation === fact.generation ? applied : tag;
   const good = held.file?.good;
+  held.launchedWith = { mtime: tag.mtime, textHash: tag.textHash, stamp, good: undefined };
   held.attempt = {
     spec: good?.revision === revision ? good.spec : undefined,
     revision,
     ownerUid: tag.ownerUid,
-    stamp: held.memory === undefined ? (held.file?.stamp ?? stamp) : stamp,
+    stamp,
     turns: held.turns,
   };
 }

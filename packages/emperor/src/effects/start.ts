@@ -4,6 +4,7 @@ import { failuresOf } from '../core/state.ts';
 import { encodeTag } from '../core/tag.ts';
 import { type Held, seenOf } from '../held.ts';
 import { logLimits } from './log-limits.ts';
+import { textHash } from './record.ts';
 import type { World } from './world.ts';
 
 /** Start the next generation: a keeper if there is none, then a jail in it. */
@@ -41,6 +42,8 @@ async function launch(world: World, held: Held, { spec, revision, generation }: 
   const tag = encodeTag({
     revision,
     stamp: held.attempt?.stamp ?? '',
+    mtime: held.file?.mtime ?? '',
+    textHash: textHash(held.file?.text ?? ''),
     ownerUid: spec.owner.uid,
     failures: failuresOf(held.state),
     readyAfterMs: readyAfterMs(spec),

@@ -14,30 +14,40 @@ export type InHand = {
 
 /**
  * A poison file must cost one vassal, not the emperor over and over. `DIRECTORY/in-hand` holds what is in hand (no
- * fsync: it has to survive our crash, not the machine's), `DIRECTORY/crashes` how often what was found there.
- * `file` should name text and place, e.g. `blog 9f2c…`.
+ * fsync: it has to survive our crash, not the machine's), `DIRECTORY/crashes` how often what was found there. Best
+ * effort: on a full or read-only disk nothing is remembered and everything goes on. `file` should name text and
+ * place, e.g. `blog 9f2c…`.
  */
 export function inHand(directory: string): InHand {
-  const path = join(directory, 'in-hand');
   const crashes = readCrashes(join(directory, 'crashes'));
-  const left = readText(path);
+  const left = readText(join(directory, 'in-hand'));
   if (left !== '') {
     crashes.set(left, (crashes.get(left) ?? 0) + 1);
-    writeCrashes(join(directory, 'crashes'), crashes);
+    attempt(() => writeCrashes(join(directory, 'crashes'), crashes));
   }
-  const fd = openSync(path, 'w', 0o600);
+  const fd = attempt(() => openSync(join(directory, 'in-hand'), 'w', 0o600));
   return {
     with: (file, work) => {
-      writeSync(fd, file, 0);
+      if (fd !== undefined) attempt(() => writeSync(fd, file, 0));
       try {
         return work();
       } finally {
-        ftruncateSync(fd, 0);
+        if (fd !== undefined) attempt(() => ftruncateSync(fd, 0));
       }
     },
     isQuarantined: (file) => (crashes.get(file) ?? 0) > CRASHES_ALLOWED,
-    close: () => closeSync(fd),
+    close: () => {
+      if (fd !== undefined) closeSync(fd);
+    },
   };
+}
+
+function attempt<T>(effect: () => T): T | undefined {
+  try {
+    return effect();
+  } catch {
+    return undefined;
+  }
 }
 
 function readCrashes(path: string): Map<string, number> {

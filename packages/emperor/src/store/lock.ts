@@ -1,4 +1,4 @@
-import { linkSync, readFileSync, renameSync, unlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { EmperorError, isErrno } from '@emperor/common/errors';
 
@@ -6,29 +6,23 @@ import { EmperorError, isErrno } from '@emperor/common/errors';
 export type Lock = { readonly release: () => void };
 
 /**
- * Claim a directory for this emperor: a file `lock` with pid and start time, made by link(2), which never replaces.
- * A lock whose process is gone is stale and is moved away first.
+ * Claim a directory for this emperor: a symlink `lock` whose target is pid and start time. symlink(2) never replaces,
+ * and needs no room for content on a full disk. A lock whose process is gone is stale and is moved away first.
  * @throws EmperorError('emperor_already_running')
  */
 export function lockDirectory(directory: string): Lock {
   const path = join(directory, 'lock');
   const mine = identity(process.pid);
-  const temporary = `${path}.${process.pid}`;
-  writeFileSync(temporary, `${mine}\n`, { mode: 0o600 });
-  try {
-    for (let attempt = 0; attempt < 10; attempt += 1) {
-      if (tryLink(temporary, path)) return { release: () => release(path, mine) };
-      moveAwayIfStale(path, directory);
-    }
-  } finally {
-    unlinkSync(temporary);
+  for (let attempt = 0; attempt < 10; attempt += 1) {
+    if (tryLink(mine, path)) return { release: () => release(path, mine) };
+    moveAwayIfStale(path, directory);
   }
   throw new EmperorError('emperor_already_running', `cannot lock ${directory}`);
 }
 
-function tryLink(from: string, to: string): boolean {
+function tryLink(target: string, path: string): boolean {
   try {
-    linkSync(from, to);
+    symlinkSync(target, path);
     return true;
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;
@@ -37,9 +31,9 @@ function tryLink(from: string, to: string): boolean {
 }
 
 function moveAwayIfStale(path: string, directory: string): void {
-  const holder = read(path);
+  const holder = readLink(path);
   if (holder === undefined) return;
-  const pid = Number(holder.split(' ')[0]);
+  const pid = Number(holder.split('-')[0]);
   if (Number.isInteger(pid) && pid > 0 && identity(pid) === holder) {
     throw new EmperorError('emperor_already_running', `another emperor (pid ${pid}) uses ${directory}`, {
       hint: 'look at it with emperor status, or give this one --runtime-dir and --state-dir of its own',
@@ -53,19 +47,20 @@ function moveAwayIfStale(path: string, directory: string): void {
     throw error;
   }
   // Somebody else may have taken the lock between our look and our rename: then it goes back.
-  if (read(aside) !== holder) tryLink(aside, path);
+  const moved = readLink(aside);
+  if (moved !== undefined && moved !== holder) tryLink(moved, path);
   unlinkSync(aside);
 }
 
 function release(path: string, mine: string): void {
-  if (read(path) === mine) unlinkSync(path);
+  if (readLink(path) === mine) unlinkSync(path);
 }
 
 /** pid and start time (field 22 of /proc/PID/stat): a pid alone is used again. */
 function identity(pid: number): string {
   const stat = read(`/proc/${pid}/stat`);
   const fields = stat?.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return `${pid} ${fields?.[19] ?? 'gone'}`;
+  return `${pid}-${fields?.[19] ?? 'gone'}`;
 }
 
 function read(path: string): string | undefined {
@@ -73,5 +68,16 @@ function read(path: string): string | undefined {
     return readFileSync(path, 'utf8').trim();
   } catch {
     return undefined;
+  }
+}
+
+function readLink(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch (error) {
+    // A file of an older kind of lock, or nothing: either way nobody whom we know holds it.
+    if (isErrno(error, 'EINVAL')) return 'none';
+    if (isErrno(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Cancel, Clock } from '@emperor/common/clock';
 import { EmperorError } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
+import { errorName } from './failure.ts';
 import type { KeeperStart } from './keeper.ts';
 import { Lines } from './lines.ts';
 import { LONGEST_LINE } from './protocol.ts';
@@ -100,7 +101,10 @@ export class Spawner {
     const waiting = this.#settle(id);
     if (waiting === undefined) return this.#options.log.warn('the spawner said what nobody asked', { line });
     if (what === 'spawned') waiting.resolve(Number(digits));
-    else waiting.reject(failed(`the spawner could not start it (errno ${digits})`));
+    else
+      waiting.reject(
+        failed(`the spawner could not start it (${errorName(Number(digits))})`, startHint(Number(digits))),
+      );
   }
 
   #ended(child: ChildProcess, reason: string): void {
@@ -116,6 +120,17 @@ export class Spawner {
   }
 }
 
-function failed(message: string): EmperorError {
-  return new EmperorError('keeper_failed', `no keeper: ${message}`);
+const HINTS: Readonly<Record<string, string>> = {
+  EAGAIN:
+    'the machine or the control group of the emperor allows no more processes: see pids.max, kernel.pid_max',
+  ENOMEM: 'the machine is out of memory',
+  ENOSPC: 'make room in the runtime directory',
+};
+
+function startHint(errno: number): string | undefined {
+  return HINTS[errorName(errno)];
+}
+
+function failed(message: string, hint?: string): EmperorError {
+  return new EmperorError('keeper_failed', `no keeper: ${message}`, hint === undefined ? {} : { hint });
 }

@@ -5,6 +5,7 @@ import {
   type FileText,
   type Remembered,
   readFile,
+  recollect,
   refuseFile,
 } from '../../../../packages/emperor/src/core/file-state.ts';
 import { specOf } from '../../../support/spec-of.ts';
@@ -151,5 +152,31 @@ describe('refusal', () => {
       good: undefined,
       revoked: true,
     });
+  });
+});
+
+describe('what is recollected of a file after a crash of the emperor', () => {
+  const noted: Remembered = {
+    mtime: '1',
+    textHash: hash('old'),
+    stamp: '1',
+    good: { text: 'old', ownerUid: 0 },
+  };
+  const launched: Remembered = { mtime: '2', textHash: hash('good'), stamp: '1', good: undefined };
+
+  test('a launch knows what notes that lag behind do not', () => {
+    expect(recollect(noted, launched, file('good', '2'), hash)).toEqual({ ...launched, good: noted.good });
+  });
+
+  test('without notes the launch is all there is', () => {
+    expect(read(recollect(undefined, launched, file('good', '2'), hash), file('good', '2')).stamp).toBe('1');
+  });
+
+  test('notes that know the file win', () => {
+    expect(recollect(noted, launched, file('old', '1'), hash)).toBe(noted);
+  });
+
+  test('a file that neither knows was edited meanwhile', () => {
+    expect(recollect(noted, launched, file('new', '9'), hash)).toBe(noted);
   });
 });

@@ -1,0 +1,212 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { inHand } from '../../../../packages/emperor/src/store/in-hand.ts';
+import { lockDirectory } from '../../../../packages/emperor/src/store/lock.ts';
+import { type Memory, tombstone } from '../../../../packages/emperor/src/store/memory.ts';
+import { decodeMemory, encodeMemory } from '../../../../packages/emperor/src/store/memory-json.ts';
+import { stateDirectory } from '../../../../packages/emperor/src/store/state-directory.ts';
+import { privateUids } from '../../../../packages/emperor/src/store/uids.ts';
+import { ManualClock } from '../../../support/manual-clock.ts';
+
+const log = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
+let directory: string;
+
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'emperor-store-'));
+});
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+const memory: Memory = {
+  mtime: '17',
+  textHash: 'h',
+  stamp: '16',
+  good: { text: '[vassal]\ncommand = true\n', ownerUid: 0 },
+  ownerUid: 0,
+  stopped: true,
+  applied: { generation: 3, keeperPid: 9, revision: 'r', stamp: '16' },
+};
+
+describe('memories', () => {
+  const open = (isQuiet = true, clock = new ManualClock()) =>
+    stateDirectory({ directory, clock, log, isQuiet: () => isQuiet });
+
+  test('come back as they were', () => {
+    expect(decodeMemory(encodeMemory(memory))).toEqual(memory);
+    expect(decodeMemory(encodeMemory(tombstone(7)))).toEqual(tombstone(7));
+  });
+
+  test.each(['', 'null', '{}', '{"format":1}', '{"format":2,"mtime":"1"}', '[1]'])(
+    'that are damaged are none: %s',
+    (text) => {
+      expect(decodeMemory(text)).toBeUndefined();
+    },
+  );
+
+  test('saved now are on disk when the promise resolves', async () => {
+    await open().saveNow('blog', memory);
+
+    expect(open().load('blog')).toEqual(memory);
+  });
+
+  test('saved later wait for quiet, at most three seconds, and the newest wins', async () => {
+    const clock = new ManualClock();
+    const store = open(false, clock);
+    store.saveLater('blog', tombstone(1));
+    store.saveLater('blog', memory);
+    clock.advance(2_900);
+    expect(store.load('blog')).toBeUndefined();
+
+    clock.advance(500);
+    await store.flush();
+
+    expect(store.load('blog')).toEqual(memory);
+  });
+
+  test('that cannot be written are an error when they were promised', async () => {
+    const store = open();
+    rmSync(join(directory, 'vassals'), { recursive: true });
+    writeFileSync(join(directory, 'vassals'), '');
+
+    await expect(store.saveNow('blog', memory)).rejects.toMatchObject({ code: 'state_unwritable' });
+  });
+});
+
+describe('the lock of a directory', () => {
+  test('keeps a second emperor out, and names the first', () => {
+    const lock = lockDirectory(directory);
+
+    expect(() => lockDirectory(directory)).toThrow(`another emperor (pid ${process.pid})`);
+    lock.release();
+    lockDirectory(directory).release();
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  test('of a process that is gone is taken over', () => {
+    symlinkSync('1-1', join(directory, 'lock'));
+
+    lockDirectory(directory).release();
+
+    expect(readdirSync(directory)).toEqual([]);
+  });
+});
+
+describe('what is in hand', () => {
+  test('at two crashes is quarantined, at one is not', () => {
+    const crash = () => {
+      inHand(directory).close();
+      writeFileSync(join(directory, 'in-hand'), 'blog poison');
+    };
+    crash();
+    const first = inHand(directory);
+    expect(first.isQuarantined('blog poison')).toBe(false);
+    first.close();
+    writeFileSync(join(directory, 'in-hand'), 'blog poison');
+    const second = inHand(directory);
+
+    expect(second.isQuarantined('blog poison')).toBe(true);
+    expect(second.isQuarantined('blog mended')).toBe(false);
+    second.close();
+  });
+
+  test('is written while it is, and nothing is left afterwards, also after an error', () => {
+    const hand = inHand(directory);
+    const read = () => readFileSync(join(directory, 'in-hand'), 'utf8');
+    expect(hand.with('blog 1', read)).toBe('blog 1');
+    expect(() =>
+      hand.with('blog 2', () => {
+        throw new Error('no');
+      }),
+    ).toThrow('no');
+
+    expect(read()).toBe('');
+    hand.close();
+  });
+
+  test('needs no writable directory', () => {
+    const hand = inHand(join(directory, 'missing'));
+
+    expect(hand.with('blog', () => 5)).toBe(5);
+    hand.close();
+  });
+});
+
+describe('private uids', () => {
+  const emperor = (name: string, range = { from: 400_000, to: 401_023 }) => {
+    const stateDirectoryOfIt = join(directory, name);
+    mkdirSync(stateDirectoryOfIt, { recursive: true });
+    const claimsDirectory = join(directory, 'claims');
+    return privateUids({ stateDirectory: stateDirectoryOfIt, claimsDirectory, range, wall: () => 1 });
+  };
+
+  test('are given once and for all, also over restarts', async () => {
+    const uid = await emperor('a').uidOf('blog', 0);
+
+    expect(uid).toBe(400_000);
+    expect(await emperor('a').uidOf('blog', 0)).toBe(uid);
+    expect(emperor('a').known('blog', 0)).toBe(uid);
+  });
+
+  test('belong to a name and an owner: another owner gets another', async () => {
+    const uids = emperor('a');
+
+    expect(await uids.uidOf('blog', 1_001)).not.toBe(await uids.uidOf('blog', 0));
+  });
+
+  test('of two emperors on one machine never meet', async () => {
+    const [first, second] = [emperor('a'), emperor('b')];
+
+    expect([await first.uidOf('x', 0), await second.uidOf('x', 0)]).toEqual([400_000, 400_256]);
+  });
+
+  test('asked for at once are all different and on disk', async () => {
+    const uids = emperor('a');
+    const given = await Promise.all(Array.from({ length: 300 }, (_, index) => uids.uidOf(`v${index}`, 0)));
+
+    expect(new Set(given).size).toBe(300);
+    expect(await emperor('a').uidOf('v299', 0)).toBe(given[299]);
+  });
+
+  test('of vassals that are gone are used again only when the range is used up, the oldest first', async () => {
+    const uids = emperor('a', { from: 400_000, to: 400_255 });
+    const [oldest] = await Promise.all(Array.from({ length: 256 }, (_, index) => uids.uidOf(`v${index}`, 0)));
+    await expect(uids.uidOf('late', 0)).rejects.toMatchObject({ code: 'state_unwritable' });
+    uids.free('v0');
+    uids.free('v7');
+
+    expect(await uids.uidOf('late', 0)).toBe(oldest);
+  });
+
+  test('come back to a vassal that comes back before they were used again', async () => {
+    const uids = emperor('a');
+    const uid = await uids.uidOf('blog', 0);
+    await uids.uidOf('shop', 0);
+    uids.free('blog');
+
+    expect(await uids.uidOf('blog', 0)).toBe(uid);
+  });
+
+  test('of an emperor whose state directory is gone may be claimed again', async () => {
+    const range = { from: 400_000, to: 400_255 };
+    await emperor('a', range).uidOf('blog', 0);
+    rmSync(join(directory, 'a'), { recursive: true });
+
+    expect(await emperor('b', range).uidOf('shop', 0)).toBe(400_000);
+  });
+
+  test('are never guessed: a damaged ledger is an error', () => {
+    mkdirSync(join(directory, 'a'));
+    writeFileSync(join(directory, 'a', 'uids.json'), '{"given":[["x"]]}');
+
+    expect(() => emperor('a')).toThrow();
+  });
+});
