@@ -68,7 +68,8 @@ static int remount_tmp(struct scratch *scratch, const struct spec *spec, const c
     (void)format_text(options, sizeof options, "size=%llu,nr_inodes=%llu",
                       (unsigned long long)spec->tmp_bytes, (unsigned long long)spec->tmp_inodes);
     if (mount(NULL, path, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, options) < 0)
-        return failed(failure, "private-tmp");
+        /* Smaller than what is in it: the old size stays, and the next launch tries again. */
+        return errno == EINVAL ? 0 : failed(failure, "private-tmp");
     scratch->tmp_bytes = spec->tmp_bytes;
     scratch->tmp_inodes = spec->tmp_inodes;
     return 0;
