@@ -69,7 +69,7 @@ test.each([
     lines: ['unshare = mnt,moon'],
     line: 3,
     key: 'unshare',
-    message: /moon|namespace/,
+    message: /moon|namespace|mnt, pid/,
   },
   {
     what: 'an option of an absent namespace',

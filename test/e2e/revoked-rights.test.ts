@@ -1,4 +1,4 @@
-import { chmodSync, chownSync } from 'node:fs';
+import { chmodSync, chownSync, renameSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { sharedEmperor } from '../support/emperor-under-test.ts';
 import { isAlive, statusLine } from '../support/processes.ts';
@@ -71,8 +71,7 @@ test('another owner of the same name inherits no log and no private uid', async 
 
   emperor.write('.staged', emperor.probeFile('say 0 tenants-word'));
   chownSync(emperor.path('.staged'), TENANT.uid, TENANT.gid);
-  emperor.write('blog.ini', emperor.probeFile('say 0 tenants-word'));
-  chownSync(emperor.path('blog.ini'), TENANT.uid, TENANT.gid);
+  renameSync(emperor.path('.staged'), emperor.path('blog.ini'));
 
   const after = await emperor.waitFor(
     'blog',
