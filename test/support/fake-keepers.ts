@@ -5,6 +5,7 @@ import { DIRECTIVES } from '@emperor/vassal/jail/directive';
 import type { Exit, KeeperCommand, KeeperFact, LaunchFailure } from '@emperor/vassal/keeper/facts';
 import type {
   AdoptResult,
+  ForeignFound,
   Keeper,
   KeeperListener,
   KeeperStart,
@@ -45,6 +46,8 @@ export class FakeKeepers {
   readonly #keepers = new Set<FakeKeeper>();
   #nextPid = 10_000;
   behaviour: (words: readonly string[]) => Behaviour = playProgram;
+  /** Keepers of other protocol versions. */
+  foreign: readonly ForeignFound[] = [];
   /** Refuses to start keepers while set. */
   broken = false;
 
@@ -77,7 +80,11 @@ export class FakeKeepers {
         await Promise.resolve();
         const keepers = [...this.#keepers].map((keeper) => keeper.attach(listen(keeper.name)));
         clients.push(...this.#keepers);
-        return { keepers, foreign: [], unreachable: [] };
+        return { keepers, foreign: this.foreign, unreachable: [] };
+      },
+      endForeign: async (path) => {
+        await Promise.resolve();
+        this.foreign = this.foreign.filter((one) => one.path !== path);
       },
       close: () => {
         for (const keeper of clients) keeper.drop();

@@ -30,12 +30,29 @@ export type Keepers = {
    * known from `hello`. Dead sockets are removed; a keeper of another protocol version is reported in `foreign`.
    */
   readonly adopt: (listen: (name: string) => KeeperListener) => Promise<AdoptResult>;
+  /**
+   * Stop what a keeper of another protocol version holds, then the keeper itself. Resolves when it has ended or was not
+   * there any more; rejects with EmperorError('keeper_failed') when it does not end.
+   */
+  readonly endForeign: (path: string, stop?: GracefulStop) => Promise<void>;
   /** Stop the spawner and detach from all keepers; they live on. */
   readonly close: () => Promise<void>;
 };
 
 export type AdoptResult = {
   readonly keepers: readonly Keeper[];
-  readonly foreign: readonly { readonly path: string; readonly version: number; readonly name: string }[];
+  readonly foreign: readonly ForeignFound[];
   readonly unreachable: readonly { readonly path: string; readonly reason: string }[];
 };
+
+/** A keeper of another protocol version; `launched`: the newest generation that runs in it. */
+export type ForeignFound = {
+  readonly path: string;
+  readonly version: number;
+  readonly name: string;
+  readonly pid: number;
+  readonly launched: Extract<KeeperFact, { type: 'launched' }> | undefined;
+};
+
+/** A signal to the app, and how long after it SIGKILL follows. */
+export type GracefulStop = { readonly signal: number; readonly timeoutMs: number };

@@ -1,8 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
-import { EmperorError, isErrno } from '@emperor/common/errors';
+import { describeError, EmperorError, isErrno } from '@emperor/common/errors';
 import { type Attached, attachKeeper } from './attach.ts';
-import type { AdoptResult, Keeper, KeeperListener, KeeperStart, Keepers } from './keeper.ts';
+import { endForeignKeeper, seeForeignKeeper } from './foreign.ts';
+import type {
+  AdoptResult,
+  ForeignFound,
+  GracefulStop,
+  Keeper,
+  KeeperListener,
+  KeeperStart,
+  Keepers,
+} from './keeper.ts';
 import { Spawner, type SpawnerOptions } from './spawner.ts';
 
 /** Keeper sockets have short names: a path of a unix socket has 107 bytes. */
@@ -43,11 +52,15 @@ class NativeKeepers implements Keepers {
     const results: Found[] = [];
     const next = ids.values();
     const worker = async (): Promise<void> => {
-      for (const id of next)
-        results.push({ path: this.#pathOf(id), attached: await this.#attach(id, listen) });
+      for (const id of next) results.push(await this.#find(id, listen));
     };
     await Promise.all(Array.from({ length: Math.min(MOST_ATTACHING, ids.length) }, worker));
     return sortOut(results);
+  };
+
+  endForeign = (path: string, stop?: GracefulStop): Promise<void> => {
+    const { clock, log } = this.#options;
+    return endForeignKeeper({ path, clock, log, stop });
   };
 
   close = async (): Promise<void> => {
@@ -75,6 +88,18 @@ class NativeKeepers implements Keepers {
     return attached;
   }
 
+  async #find(id: string, listen: (name: string) => KeeperListener): Promise<Found> {
+    const path = this.#pathOf(id);
+    const attached = await this.#attach(id, listen);
+    if (attached.is !== 'foreign') return { ...attached, path };
+    const { clock, log } = this.#options;
+    try {
+      return { ...attached, path, launched: await seeForeignKeeper({ path, clock, log }) };
+    } catch (error) {
+      return { is: 'unreachable', path, reason: describeError(error) };
+    }
+  }
+
   #pathOf(id: string): string {
     return `${this.#options.keepersDir}/${id}`;
   }
@@ -88,16 +113,16 @@ function killIfAlive(pid: number): void {
   }
 }
 
-type Found = { readonly path: string; readonly attached: Attached };
+type Found = { readonly path: string } & (
+  | Exclude<Attached, { is: 'foreign' }>
+  | ({ readonly is: 'foreign' } & ForeignFound)
+);
 
 function sortOut(results: readonly Found[]): AdoptResult {
-  const of = results.map(({ path, attached }) => ({ path, ...attached }));
   return {
-    keepers: of.flatMap((found) => (found.is === 'attached' ? [found.keeper] : [])),
-    foreign: of.flatMap((found) =>
-      found.is === 'foreign' ? [{ path: found.path, version: found.version, name: found.name }] : [],
-    ),
-    unreachable: of.flatMap((found) =>
+    keepers: results.flatMap((found) => (found.is === 'attached' ? [found.keeper] : [])),
+    foreign: results.flatMap((found) => (found.is === 'foreign' ? [found] : [])),
+    unreachable: results.flatMap((found) =>
       found.is === 'unreachable' ? [{ path: found.path, reason: found.reason }] : [],
     ),
   };
