@@ -228,8 +228,9 @@ test('another owner of a name inherits nothing, also after the first one is long
   await world.settle();
   world.write('blog', undefined);
   await world.settle();
-  world.write('blog', specOf('blog', {}, 1_001));
+  const held = world.write('blog', specOf('blog', {}, 1_001));
   await world.settle();
 
   expect(world.disinherited).toEqual(['blog']);
+  expect(held.lastEnded).toBeUndefined();
 });

@@ -21,6 +21,10 @@ export class History {
     if (this.#entries.length > KEPT) this.#entries.shift();
   }
 
+  clear(): void {
+    this.#entries = [];
+  }
+
   get entries(): readonly HistoryEntry[] {
     return this.#entries;
   }

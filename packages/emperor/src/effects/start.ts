@@ -20,7 +20,7 @@ export async function startVassal(world: World, held: Held, fresh: boolean): Pro
   held.attempt = { spec, revision, ownerUid, stamp: held.file.stamp, turns: held.turns };
   world.emperor.apply(held, { type: 'start-sent', generation, fresh });
   try {
-    if (before !== undefined && before !== ownerUid) await world.disinherit(held.name);
+    if (before !== undefined && before !== ownerUid) await disinherit(world, held);
     await launch(world, held, { spec, revision, generation });
   } catch (error) {
     if (!(error instanceof EmperorError))
@@ -33,6 +33,13 @@ export async function startVassal(world: World, held: Held, fresh: boolean): Pro
       jitter: world.random(),
     });
   }
+}
+
+/** Another owner of the name inherits nothing: no log, and no word of what happened to the one before. */
+async function disinherit(world: World, held: Held): Promise<void> {
+  Object.assign(held, { lastEnded: undefined, restarts: 0, oomKills: 0, pidsMaxHits: 0, droppedLines: 0 });
+  held.history.clear();
+  await world.disinherit(held.name);
 }
 
 type What = { readonly spec: VassalSpec; readonly revision: string; readonly generation: number };

@@ -50,7 +50,7 @@ export const limits = {
     who: 'tenant',
     onChange: 'live',
     group,
-    help: 'Memory of the whole vassal, its /tmp included. What needs more is killed by the kernel.',
+    help: 'Memory of the whole vassal, its /tmp included. What needs more is killed by the kernel. A tenant has 512M unless it says otherwise, and 4G at most.',
   }),
   'cpu-max': option({
     kind: optional(cpuPercent, UNLIMITED),
@@ -68,7 +68,7 @@ export const limits = {
     who: 'tenant',
     onChange: 'live',
     group,
-    help: 'Processes and threads of the whole vassal.',
+    help: 'Processes and threads of the whole vassal. A tenant may have 4096 at most.',
   }),
   'limit-as': rlimit('as', BYTES, 'Address space of a process.'),
   'limit-core': rlimit('core', BYTES, 'Size of a core file.'),

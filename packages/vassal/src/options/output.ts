@@ -12,7 +12,7 @@ export const output = {
     who: 'tenant',
     onChange: 'live',
     group,
-    help: 'The log is rotated when it has reached this size.',
+    help: 'The log is rotated when it has reached this size. 128M at most for a tenant.',
   }),
   'log-keep': option({
     kind: integer(0, 100),
@@ -21,7 +21,7 @@ export const output = {
     who: 'tenant',
     onChange: 'live',
     group,
-    help: 'Rotated logs that are kept.',
+    help: 'Rotated logs that are kept. 10 at most for a tenant.',
   }),
   'log-rate': option({
     kind: integer(0, 1_000_000_000),

@@ -22,7 +22,7 @@ const DAEMON_COST: ReadonlyMap<VassalOptionName, Bound> = new Map<VassalOptionNa
   ['restart-delay', { min: 100 }],
   ['stable', { min: 1_000 }],
   ['stop-timeout', { max: 600_000 }],
-  ['memory-max', { whenUnset: 512 * 1024 ** 2 }],
+  ['memory-max', { max: 4 * 1024 ** 3, whenUnset: 512 * 1024 ** 2 }],
   ['pids-max', { max: 4_096, whenUnset: 512 }],
   ['log-max-size', { max: 128 * 1024 ** 2 }],
   ['log-keep', { max: 10 }],
