@@ -126,8 +126,10 @@ test('it is told with its pid when what it holds does not end', async () => {
   await serve(`${HELLO}${LAUNCHED}replayed\n`);
   const told = expect(end(clock)).rejects.toMatchObject(NO_END);
   await untilHeard('signal 3 3');
+  clock.advance(5_000);
+  await untilHeard('kill 3');
 
-  clock.advance(15_000);
+  clock.advance(10_000);
 
   await told;
   expect(heard).toEqual(['signal 3 3', 'kill 3']);
