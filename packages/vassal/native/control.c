@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define ACCEPT_PAUSE_NS (200 * NS_PER_MS)
+
 /* Where the counted bytes of a launch gather; given back to the kernel after it. */
 static page_aligned char payload[WHOLE_PAGES(TAG_MAX + BLOB_MAX)];
 
@@ -48,8 +50,12 @@ static bool is_served(int fd)
 void client_accept(struct keeper *keeper)
 {
     int fd = accept4(keeper->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd < 0)
-        return; /* gone again, or out of descriptors: he comes back */
+    if (fd < 0) {
+        /* Gone again; or no descriptor is left, and he would wake us for ever. */
+        bool again = errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
+        keeper->accept_ns = again ? 0 : monotonic_ns() + ACCEPT_PAUSE_NS;
+        return;
+    }
     if (!is_served(fd)) {
         close(fd);
         return;

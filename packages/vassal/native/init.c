@@ -51,11 +51,15 @@ void say(enum word_kind kind, int value)
 
 static pid_t fork_app(const struct spec *spec)
 {
+    pid_t init = getpid();
     pid_t pid = (pid_t)MUST(STAGE_INIT, fork());
     if (pid == 0) {
         /* Without a pid namespace nothing else ties the app to its init. */
-        if (!(spec->unshare & CLONE_NEWPID))
+        if (!(spec->unshare & CLONE_NEWPID)) {
             MUST(STAGE_INIT, prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
+            if (getppid() != init)
+                _exit(125); /* it died before we asked to be told */
+        }
         app_exec(spec);
     }
     return pid;

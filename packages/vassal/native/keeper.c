@@ -59,7 +59,8 @@ static void collect(struct keeper *keeper, struct wait_list *list)
     wait_for(list, keeper->signals, POLLIN, (struct waiter){FROM_CHILDREN, NULL, NULL});
     int events = client_has_output(&keeper->client) ? POLLIN | POLLOUT : POLLIN;
     wait_for(list, keeper->client.fd, events, (struct waiter){FROM_CLIENT, NULL, NULL});
-    wait_for(list, keeper->listener, POLLIN, (struct waiter){FROM_LISTENER, NULL, NULL});
+    if (!keeper->accept_ns)
+        wait_for(list, keeper->listener, POLLIN, (struct waiter){FROM_LISTENER, NULL, NULL});
 }
 
 static void reap_children(struct keeper *keeper)
@@ -127,7 +128,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int64_t next_deadline(const struct keeper *keeper)
 {
-    int64_t next = keeper->log.tell_at_ns;
+    int64_t next = earlier(keeper->log.tell_at_ns, keeper->accept_ns ? keeper->accept_ns : NEVER);
     for (size_t i = 0; i < GENERATIONS; i++) {
         const struct generation *g = &keeper->generations[i];
         if (g->phase == PHASE_FREE || g->phase == PHASE_OVER)
@@ -162,6 +163,8 @@ static void tell_log(struct keeper *keeper, int64_t now_ns)
 static void tick(struct keeper *keeper, int64_t now_ns)
 {
     tell_log(keeper, now_ns);
+    if (now_ns >= keeper->accept_ns)
+        keeper->accept_ns = 0;
     for (size_t i = 0; i < GENERATIONS; i++) {
         struct generation *g = &keeper->generations[i];
         if (g->phase == PHASE_FREE || g->phase == PHASE_OVER)

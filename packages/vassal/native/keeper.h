@@ -47,6 +47,7 @@ struct keeper {
     bool ending; /* `quit` was accepted */
 
     int listener, signals;
+    int64_t accept_ns; /* nobody is let in before, 0 = at once */
     struct scratch scratch;
     struct log log;
     struct wait_list waiting;

@@ -12,7 +12,7 @@ void limits_apply(const struct spec *spec)
         const struct resource_limit *entry = &spec->limits.at[i];
         char what[32];
         (void)snprintf(what, sizeof what, "rlimit %d", entry->resource);
-        must(setrlimit((__typeof__(RLIMIT_NOFILE))entry->resource, &entry->limit), STAGE_LIMITS, what);
+        must(setrlimit(entry->resource, &entry->limit), STAGE_LIMITS, what);
     }
     umask(spec->has_umask ? spec->umask : 022);
 }

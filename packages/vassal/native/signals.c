@@ -71,5 +71,6 @@ void generation_kill(struct generation *g)
         (void)sys_pidfd_send_signal(g->init_pidfd, SIGKILL);
     if (g->app_pidfd >= 0)
         (void)sys_pidfd_send_signal(g->app_pidfd, SIGKILL);
-    (void)cgroup_kill(g);
+    if (g->has_v2 && !cgroup_kill(g))
+        (void)generation_signal_all(g, SIGKILL); /* a kernel before 5.14 */
 }
