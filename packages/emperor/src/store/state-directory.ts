@@ -28,18 +28,24 @@ export function stateDirectory({ directory, clock, log, isQuiet }: StateDirector
   const vassals = join(directory, 'vassals');
   mkdirSync(vassals, { recursive: true, mode: 0o700 });
   const pending = new Map<string, Memory>();
+  /** The newest of each name that is not on disk yet: what was saved counts at once. */
+  const unwritten = new Map<string, Memory>();
   let timer: Cancel | undefined;
   let writing: Promise<void> = Promise.resolve();
   const pathOf = (name: string) => join(vassals, `${name}.json`);
 
+  const write = async (name: string, memory: Memory, durable: boolean) => {
+    await atomicWrite(pathOf(name), encodeMemory(memory), { mode: 0o600, durable });
+    if (unwritten.get(name) === memory) unwritten.delete(name);
+  };
   const drain = async () => {
     for (;;) {
       const [next] = pending;
       if (next === undefined) return;
       const [name, memory] = next;
       pending.delete(name);
-      await atomicWrite(pathOf(name), encodeMemory(memory), { mode: 0o600, durable: false }).catch(
-        (error: unknown) => log.warn('state not saved', { vassal: name, error: describeError(error) }),
+      await write(name, memory, false).catch((error: unknown) =>
+        log.warn('state not saved', { vassal: name, error: describeError(error) }),
       );
     }
   };
@@ -58,18 +64,18 @@ export function stateDirectory({ directory, clock, log, isQuiet }: StateDirector
   };
 
   return {
-    load: (name) => load(pathOf(name), log),
+    load: (name) => unwritten.get(name) ?? load(pathOf(name), log),
     saveLater: (name, memory) => {
       pending.set(name, memory);
+      unwritten.set(name, memory);
       timer ??= clock.after(SAVE_AFTER_MS, () => whenQuiet(clock.now()));
     },
     saveNow: async (name, memory) => {
       pending.delete(name);
-      const write = writing.then(() =>
-        atomicWrite(pathOf(name), encodeMemory(memory), { mode: 0o600, durable: true }),
-      );
-      writing = write.catch(() => undefined);
-      await write.catch((cause: unknown) => {
+      unwritten.set(name, memory);
+      const written = writing.then(() => write(name, memory, true));
+      writing = written.catch(() => undefined);
+      await written.catch((cause: unknown) => {
         throw new EmperorError('state_unwritable', `cannot write ${pathOf(name)}`, { cause });
       });
     },

@@ -64,12 +64,19 @@ describe('memories', () => {
     store.saveLater('blog', tombstone(1));
     store.saveLater('blog', memory);
     clock.advance(2_900);
-    expect(store.load('blog')).toBeUndefined();
+    expect(open().load('blog')).toBeUndefined();
 
     clock.advance(500);
     await store.flush();
 
-    expect(store.load('blog')).toEqual(memory);
+    expect(open().load('blog')).toEqual(memory);
+  });
+
+  test('count at once, before they are on disk', () => {
+    const store = open(false);
+    store.saveLater('blog', tombstone(7));
+
+    expect(store.load('blog')).toEqual(tombstone(7));
   });
 
   test('that cannot be written are an error when they were promised', async () => {
