@@ -15,6 +15,9 @@ import type { MemoryStore } from './store/memory.ts';
 
 const SAFETY_SCAN_MS = 60_000;
 
+/** Between a pass and the next one when hints came meanwhile. */
+const BREATHER_MS = 10;
+
 /** Files are decoded this long before everybody else has a turn. */
 const LONGEST_TURN_MS = 8;
 
@@ -91,12 +94,15 @@ export class Source {
   }
 
   async #lookUntilQuiet(): Promise<void> {
-    do {
+    for (;;) {
       this.#again = false;
       await this.#lookOnce().catch((error: unknown) => {
         this.#parts.log.error('scan failed', { error: describeError(error), stack: stackOf(error) });
       });
-    } while (this.#again && !this.#closed);
+      if (!this.#again || this.#closed) break;
+      // What this pass found comes first; and hints come in bursts.
+      await new Promise<void>((resolve) => this.#parts.clock.after(BREATHER_MS, resolve));
+    }
     this.#setWake();
   }
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { describeError, isErrno } from '@emperor/common/errors';
 import type { Accounts, AccountsQuery, Group, Lookup, User } from '../spec/accounts.ts';
@@ -94,7 +95,7 @@ async function ask<T>(
   keys: readonly string[],
   sources: AccountSources,
 ): Promise<Answers<T>> {
-  const local = await readLocal(database);
+  const local = readLocal(database);
   const missing = keys.filter((key) => !IMPOSSIBLE.test(key) && !database.isKnown(local.entries, key));
   if (missing.length === 0 || (await isFilesOnly(database.name, sources.nsswitchFile))) return local;
   const entries = [...local.entries];
@@ -108,9 +109,18 @@ async function ask<T>(
   return { entries, failed };
 }
 
-async function readLocal<T>({ file, parse }: Database<T>): Promise<Answers<T>> {
+/** The texts of the databases as they were last read, by path; asked for at every scan, changed once a month. */
+const TEXTS = new Map<string, { readonly identity: string; readonly text: string }>();
+
+/** Root's own small files, on the root file system: read at once, and only when they changed. */
+function readLocal<T>({ file, parse }: Database<T>): Answers<T> {
   try {
-    return { entries: parse(await readFile(file, 'utf8')), failed: new Map() };
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true });
+    const identity = [dev, ino, size, mtimeNs, ctimeNs].join(':');
+    const known = TEXTS.get(file);
+    const text = known?.identity === identity ? known.text : readFileSync(file, 'utf8');
+    TEXTS.set(file, { identity, text });
+    return { entries: parse(text), failed: new Map() };
   } catch (error) {
     if (isErrno(error, 'ENOENT')) return { entries: [], failed: new Map() };
     throw error;
