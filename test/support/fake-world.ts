@@ -1,7 +1,8 @@
 import type { VassalName } from '@emperor/common/name';
 import type { KeeperCommand } from '@emperor/vassal/keeper/facts';
-import type { Keeper, KeeperListener } from '@emperor/vassal/keeper/keeper';
+import type { ForeignFound, GracefulStop, Keeper, KeeperListener } from '@emperor/vassal/keeper/keeper';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
+import { holdForeign } from '../../packages/emperor/src/adopt.ts';
 import type { FileState } from '../../packages/emperor/src/core/file-state.ts';
 import { listenTo } from '../../packages/emperor/src/effects/listen.ts';
 import { executorsIn } from '../../packages/emperor/src/effects/table.ts';
@@ -99,8 +100,13 @@ export class FakeWorld {
   readonly reaped: VassalName[] = [];
   readonly disinherited: VassalName[] = [];
   readonly emperor: Emperor;
+  readonly store = this.#store();
   /** Vassals whose launches never end. */
   readonly hung = new Set<string>();
+  /** What keepers of other versions were told: the path of each, and how to stop what it holds. */
+  readonly endedForeign: { path: string; stop: GracefulStop | undefined }[] = [];
+  /** Keepers of other versions do not end while set. */
+  undying: Error | undefined;
   /** Rejects the next preparations with this. */
   unprepared: Error | undefined;
 
@@ -108,7 +114,7 @@ export class FakeWorld {
     this.emperor = new Emperor({
       clock: this.clock,
       log: silent,
-      store: this.#store(),
+      store: this.store,
       diff: (from, to) =>
         from.limits === to.limits ? { kind: 'restart', changed: [] } : { kind: 'live', changed: [] },
       defaults: LIFECYCLE,
@@ -124,6 +130,19 @@ export class FakeWorld {
     held.file = spec === undefined ? undefined : fileOf(spec, revision, stamp);
     this.emperor.reorder();
     this.emperor.mark(held);
+    return held;
+  }
+
+  /** Adoption found a keeper of protocol version 99, in which this generation runs. */
+  adoptForeign(name: string, generation: number | undefined): Held {
+    const at = this.clock.now();
+    const launched: ForeignFound['launched'] =
+      generation === undefined
+        ? undefined
+        : { type: 'launched', generation, at, initPid: 55, appPid: 56, tag: 'of the future' };
+    const found = { path: `/keepers/${name}`, version: 99, name, pid: 54, launched };
+    const held = holdForeign({ emperor: this.emperor }, found);
+    if (held === undefined) throw new Error(`not a name: ${name}`);
     return held;
   }
 
@@ -144,13 +163,17 @@ export class FakeWorld {
       emperor: this.emperor,
       clock: this.clock,
       log: silent,
-      store: this.#store(),
+      store: this.store,
       random: () => 0,
       startKeeper: async (name, listener) => {
         const keeper = new FakeKeeper(name, 1_000 + this.keepers.length, listener, this.clock);
         keeper.isHung = this.hung.has(name);
         this.keepers.push(keeper);
         return keeper;
+      },
+      endForeign: async (path, stop) => {
+        this.endedForeign.push({ path, stop });
+        if (this.undying !== undefined) throw this.undying;
       },
       listen: (held) => listenTo(world, held),
       prepare: async () => {

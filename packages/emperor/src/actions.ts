@@ -7,7 +7,8 @@ import type { Answers } from './answers.ts';
 import { generationOf } from './core/state.ts';
 import { memoryOf } from './effects/record.ts';
 import type { Emperor } from './emperor.ts';
-import type { Held } from './held.ts';
+import { describeForeign } from './explain/foreign.ts';
+import { type Held, seenOf } from './held.ts';
 import type { ActRequest } from './ports.ts';
 import type { MemoryStore } from './store/memory.ts';
 
@@ -37,6 +38,10 @@ export async function act(parts: ActionParts, request: ActRequest): Promise<Outc
 }
 
 function requireRunnable(held: Held, action: Action): void {
+  if (held.foreign !== undefined && action !== 'restart') {
+    const { what, hint } = describeForeign(held.name, held.foreign);
+    throw new EmperorError('keeper_failed', `vassal ${held.name} is ${what}`, { hint });
+  }
   const isUp = generationOf(held.state) !== undefined || held.state.is === 'backing-off';
   if (action === 'reload' && !isUp) {
     throw new EmperorError('vassal_not_running', `vassal ${held.name} is not running`, {
@@ -94,7 +99,7 @@ function watcher(parts: ActionParts, held: Held, action: Action): () => Verdict 
   const isThere = () => parts.emperor.vassals.get(held.name) === held;
   if (action === 'stop') {
     return () =>
-      !isThere() || isAtRest(held) ? { ok: true, message: 'stopped', hint: undefined } : undefined;
+      !isThere() || isAtRest(held) ? { ok: true, message: 'stopped', hint: undefined } : foreignTrouble(held);
   }
   const reached = () => {
     const tried = held.attempt?.turns;
@@ -105,7 +110,7 @@ function watcher(parts: ActionParts, held: Held, action: Action): () => Verdict 
   return () => {
     if (!isThere()) return { ok: false, message: 'its file is gone', hint: undefined };
     if (held.stopMark) return { ok: false, message: 'stopped by another command', hint: undefined };
-    if (!reached() || held.busy) return undefined;
+    if (!reached() || held.busy) return foreignTrouble(held);
     switch (held.state.is) {
       case 'running':
         return { ok: true, message: describeRunning(held), hint: brokenHint(held) };
@@ -124,7 +129,13 @@ function watcher(parts: ActionParts, held: Held, action: Action): () => Verdict 
 }
 
 function isAtRest(held: Held): boolean {
-  return held.state.is === 'stopped' && held.keeper === undefined && !held.lost && !held.busy;
+  return held.state.is === 'stopped' && seenOf(held).keeper === 'none' && !held.busy;
+}
+
+/** A keeper of another version that does not end: it is tried again, but nobody waits for that. */
+function foreignTrouble({ foreign, trouble, busy }: Held): Verdict | undefined {
+  if (foreign === undefined || trouble === undefined || busy) return undefined;
+  return { ok: false, message: trouble, hint: `kill -KILL ${foreign.pid} ends it` };
 }
 
 function describeRunning(held: Held): string {

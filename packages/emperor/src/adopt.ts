@@ -1,6 +1,6 @@
 import type { Log } from '@emperor/common/log/log';
 import { decodeVassalName } from '@emperor/common/name';
-import type { Keeper, KeeperListener } from '@emperor/vassal/keeper/keeper';
+import type { ForeignFound, Keeper, KeeperListener } from '@emperor/vassal/keeper/keeper';
 import { listenTo } from './effects/listen.ts';
 import type { World } from './effects/world.ts';
 import { killStrayKeepers, namesWithGroups } from './groups.ts';
@@ -17,10 +17,10 @@ export async function adoptKeepers({ world, host, log }: Parts): Promise<number>
   const found = await host.keepers.adopt((text) => listenerOf(world, text));
   for (const keeper of found.keepers) attach(world, keeper);
   const foreign = new Set<string>();
-  for (const { path, version, name } of found.foreign) {
-    log.error('keeper of another version', { vassal: name, version, path });
-    const held = holdForeign(world, name, version);
-    if (held !== undefined) foreign.add(name);
+  for (const keeper of found.foreign) {
+    const { path, version, pid, name } = keeper;
+    log.error('keeper of another version', { vassal: name, version, path, keeperPid: pid });
+    if (holdForeign(world, keeper) !== undefined) foreign.add(name);
   }
   for (const { path, reason } of found.unreachable) log.error('keeper does not answer', { path, reason });
   // A keeper of another version is alive and well: then nothing in the leaf can be told to be a stray.
@@ -42,13 +42,18 @@ export async function adoptKeepers({ world, host, log }: Parts): Promise<number>
   return found.keepers.length;
 }
 
-/** It goes on as it is and is left alone: we do not speak its language beyond the frozen core. */
-function holdForeign(world: World, text: string, version: number): Held | undefined {
-  const name = decodeVassalName(text);
+/** What runs in it goes on as it is: we do not speak its language beyond the frozen core. */
+export function holdForeign(world: Pick<World, 'emperor'>, found: ForeignFound): Held | undefined {
+  const name = decodeVassalName(found.name);
   if (name === undefined) return undefined;
   const held = world.emperor.hold(name);
-  held.foreign = version;
-  held.trouble = `held by a keeper that speaks version ${version} of the protocol`;
+  const { version, path, pid, launched } = found;
+  held.foreign = { version, path, pid };
+  if (launched === undefined) return held;
+  const { generation, at, appPid, initPid } = launched;
+  held.generation = Math.max(held.generation, generation);
+  const pids = { app: appPid, init: initPid };
+  world.emperor.apply(held, { type: 'launched', generation, at, pids, readyAfterMs: 0, failures: 0 });
   return held;
 }
 

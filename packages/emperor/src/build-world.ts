@@ -20,6 +20,7 @@ export function buildWorld({ emperor, host, clock, log }: Parts): World {
     store: host.store,
     random: Math.random,
     startKeeper: (name, listener) => host.keepers.start({ name, logDir: logDirOf(host, name) }, listener),
+    endForeign: host.keepers.endForeign,
     listen: (held) => listenTo(world, held),
     prepare: (spec, generation) => prepareJail(host, spec, generation),
     groups: groupsOf(host, clock),

@@ -201,7 +201,7 @@ export class Emperor {
   }
 
   #lookAt(held: Held): void {
-    if (this.#vassals.get(held.name) !== held || held.foreign !== undefined) return;
+    if (this.#vassals.get(held.name) !== held) return;
     try {
       if (held.state.is === 'starting') this.#tick(held);
       const now = this.#parts.clock.now();

@@ -26,8 +26,8 @@ export type Held = {
   launchedWith: Remembered | undefined;
   /** The number of the newest generation. */
   generation: number;
-  /** Held by a keeper of this other protocol version: left alone until that keeper is gone. */
-  foreign: number | undefined;
+  /** Held by a keeper of another protocol version: left alone until it has to end. */
+  foreign: Foreign | undefined;
   /** A step is being executed. */
   busy: boolean;
   /** After a step that failed: not before then. */
@@ -51,6 +51,9 @@ export type Held = {
   refused: readonly string[];
   readonly waiters: Set<() => void>;
 };
+
+/** What is known of a keeper of another protocol version. */
+type Foreign = { readonly version: number; readonly path: string; readonly pid: number };
 
 export function newHeld(name: VassalName, memory: Memory | undefined, now: number): Held {
   return {
@@ -85,8 +88,14 @@ export function newHeld(name: VassalName, memory: Memory | undefined, now: numbe
 }
 
 export function seenOf(held: Held): Seen {
-  const keeper = held.lost ? 'lost' : held.keeper === undefined ? 'none' : 'held';
-  return { state: held.state, attempt: held.attempt, keeper };
+  return { state: held.state, attempt: held.attempt, keeper: keeperOf(held) };
+}
+
+/** A foreign one first: to clean up after a lost one would end what the foreign one holds. */
+function keeperOf({ foreign, lost, keeper }: Held): Seen['keeper'] {
+  if (foreign !== undefined) return 'foreign';
+  if (lost) return 'lost';
+  return keeper === undefined ? 'none' : 'held';
 }
 
 /** What should be; undefined once the file is gone. `closing`: the emperor stops everything. */
@@ -94,7 +103,8 @@ export function wantedOf(held: Held, closing: boolean): Wanted | undefined {
   const { file } = held;
   if (file === undefined) return undefined;
   const spec = file.good?.spec;
-  const asked = held.turns.start + held.turns.restart > 0 || held.attempt !== undefined;
+  const isThere = held.attempt !== undefined || held.foreign !== undefined;
+  const asked = held.turns.start + held.turns.restart > 0 || isThere;
   const autostart = spec?.app.autostart ?? true;
   return {
     spec,

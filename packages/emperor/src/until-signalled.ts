@@ -1,6 +1,7 @@
 import type { Clock } from '@emperor/common/clock';
 import type { Log } from '@emperor/common/log/log';
 import type { Emperor } from './emperor.ts';
+import { seenOf } from './held.ts';
 
 export type EndOfRun = 'stopped' | 'handover';
 
@@ -44,7 +45,7 @@ export function untilSignalled({ emperor, log, clock, lookAgain }: Parts): Promi
 function isAllQuiet(emperor: Emperor): boolean {
   if (!emperor.hasBegun) return false;
   for (const held of emperor.vassals.values()) {
-    if (held.busy || held.lost || held.keeper !== undefined || 'generation' in held.state) return false;
+    if (held.busy || seenOf(held).keeper !== 'none' || 'generation' in held.state) return false;
   }
   return true;
 }

@@ -234,3 +234,91 @@ test('another owner of a name inherits nothing, also after the first one is long
   expect(world.disinherited).toEqual(['blog']);
   expect(held.lastEnded).toBeUndefined();
 });
+
+test('what a keeper of another version runs goes on over edits, and is told about', async () => {
+  const world = new FakeWorld();
+  const held = world.adoptForeign('blog', 7);
+  world.write('blog', specOf('blog'));
+  world.write('blog', specOf('blog'), 'b', '2');
+  await world.settle();
+
+  expect(held.state).toMatchObject({ is: 'running', generation: 7, pids: { app: 56 } });
+  expect([world.endedForeign, world.keepers]).toEqual([[], []]);
+});
+
+test('a vassal without autostart goes on in a keeper of another version', async () => {
+  const world = new FakeWorld();
+  const held = world.adoptForeign('blog', 7);
+  const spec = specOf('blog');
+  world.write('blog', { ...spec, app: { ...spec.app, autostart: false } });
+  await world.settle();
+
+  expect(held.state.is).toBe('running');
+});
+
+test('a keeper of another version is ended with the app’s own signal and time, and a fresh one starts', async () => {
+  const world = new FakeWorld();
+  const held = world.adoptForeign('blog', 7);
+  world.write('blog', specOf('blog', { stopSignal: 3, stopTimeoutMs: 1_234 }));
+  held.turns = { ...held.turns, restart: 1 };
+  world.emperor.mark(held);
+  await world.settle();
+
+  expect(world.endedForeign).toEqual([{ path: '/keepers/blog', stop: { signal: 3, timeoutMs: 1_234 } }]);
+  expect(world.reaped).toEqual(['blog']);
+  expect(held).toMatchObject({ foreign: undefined, state: { is: 'running', generation: 8 } });
+});
+
+test('a keeper of another version in which nothing runs makes room at once', async () => {
+  const world = new FakeWorld();
+  const held = world.adoptForeign('blog', undefined);
+  world.write('blog', specOf('blog'));
+  await world.settle();
+
+  expect(world.endedForeign).toHaveLength(1);
+  expect(held).toMatchObject({ foreign: undefined, state: { is: 'running', generation: 1 } });
+});
+
+test('without its file a vassal in a keeper of another version is forgotten', async () => {
+  const world = new FakeWorld();
+  const held = world.adoptForeign('blog', 7);
+  world.write('blog', specOf('blog'));
+  await world.settle();
+
+  world.write('blog', undefined);
+  await world.settle();
+
+  expect(world.endedForeign).toHaveLength(1);
+  expect(world.emperor.vassals.has(held.name)).toBe(false);
+  expect(world.keepers).toEqual([]);
+});
+
+test('an owner who lost the right gets no time in a keeper of another version', async () => {
+  const world = new FakeWorld();
+  const held = world.adoptForeign('blog', 7);
+  world.write('blog', specOf('blog'));
+  if (held.file !== undefined) held.file = { ...held.file, good: undefined, revoked: true };
+  world.emperor.mark(held);
+  await world.settle();
+
+  expect(world.endedForeign).toEqual([{ path: '/keepers/blog', stop: { signal: 9, timeoutMs: 0 } }]);
+  expect(held.state.is).toBe('stopped');
+});
+
+test('a keeper of another version that does not end is tried again until it does', async () => {
+  const world = new FakeWorld();
+  world.undying = new EmperorError('keeper_failed', 'no end');
+  const held = world.adoptForeign('blog', 7);
+  world.write('blog', specOf('blog'));
+  held.turns = { ...held.turns, restart: 1 };
+  world.emperor.mark(held);
+  await world.settle();
+  expect(held).toMatchObject({ trouble: 'no end', state: { is: 'stopping' } });
+
+  world.undying = undefined;
+  world.clock.advance(1_000);
+  await world.settle();
+
+  expect(world.endedForeign).toHaveLength(2);
+  expect(held).toMatchObject({ trouble: undefined, state: { is: 'running', generation: 8 } });
+});

@@ -1,6 +1,6 @@
 import type { SpecChange } from '@emperor/vassal/spec/diff';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
-import type { Attempt, Wanted } from './desired.ts';
+import { type Attempt, NO_TURNS, type Wanted } from './desired.ts';
 import type { StopCause, VassalState } from './state.ts';
 
 /** What is, for one vassal. */
@@ -8,8 +8,11 @@ export type Seen = {
   readonly state: VassalState;
   /** What the newest generation was started with; undefined before the first start. */
   readonly attempt: Attempt | undefined;
-  /** Is there a keeper process? `lost`: it died and what it held has to be cleaned up. */
-  readonly keeper: 'none' | 'held' | 'lost';
+  /**
+   * Is there a keeper process? `lost`: it died and what it held has to be cleaned up. `foreign`: it speaks another
+   * version of the protocol, so that it can be ended and nothing else.
+   */
+  readonly keeper: 'none' | 'held' | 'lost' | 'foreign';
 };
 
 /** What other vassals say about this one. */
@@ -22,7 +25,7 @@ export type Neighbours = {
 
 /**
  * One thing to do for one vassal. `abandon` = give up a keeper whose jail does not end; `adjust` = apply what can change live; `release` = end the keeper of a stopped
- * vassal; `reap` = clean up after a dead keeper; `forget` = the file is gone and so is everything else.
+ * vassal; `reap` = clean up after a dead keeper; `replace` = end a keeper of another version and all it holds; `forget` = the file is gone and so is everything else.
  */
 export type Step =
   | { readonly do: 'start'; readonly fresh: boolean }
@@ -32,6 +35,7 @@ export type Step =
   | { readonly do: 'reload' }
   | { readonly do: 'adjust' }
   | { readonly do: 'reap' }
+  | { readonly do: 'replace'; readonly cause: StopCause }
   | { readonly do: 'release' }
   | { readonly do: 'settle' }
   | { readonly do: 'forget' };
@@ -52,6 +56,7 @@ type Up = Extract<VassalState, { is: 'starting' | 'running' }>;
 export function nextStep(situation: Situation, now: number): Step | undefined {
   const { wanted, seen } = situation;
   if (seen.keeper === 'lost') return { do: 'reap' };
+  if (seen.keeper === 'foreign') return whileForeign(situation);
   const { state } = seen;
   switch (state.is) {
     case 'starting':
@@ -67,6 +72,15 @@ export function nextStep(situation: Situation, now: number): Step | undefined {
     case 'failed':
       return atRest(situation, isNew(wanted, seen.attempt));
   }
+}
+
+/** What a keeper of another version runs goes on until it has to end; then, or when nothing runs, the keeper goes. */
+function whileForeign({ wanted, seen, neighbours }: Situation): Step | undefined {
+  if (wanted?.revoked === true) return { do: 'replace', cause: 'rights' };
+  if (seen.state.is !== 'running') return { do: 'replace', cause: 'asked' };
+  if (wanted?.run !== true) return neighbours.stopBlocked ? undefined : { do: 'replace', cause: 'asked' };
+  const before = seen.attempt?.turns ?? NO_TURNS;
+  return wanted.turns.restart === before.restart ? undefined : { do: 'replace', cause: 'restart' };
 }
 
 function whileUp(situation: Situation, state: Up, now: number): Step | undefined {
@@ -144,6 +158,7 @@ export function isNew(wanted: Wanted | undefined, attempt: Attempt | undefined):
 /** When this vassal must be looked at again though nothing happens; undefined = not before something does. */
 export function nextWake({ wanted, seen }: Situation): number | undefined {
   const { state } = seen;
+  if (seen.keeper === 'foreign') return undefined;
   switch (state.is) {
     case 'starting':
       return state.readyAt === undefined ? state.readyBy : Math.min(state.readyBy, state.readyAt);

@@ -1,9 +1,12 @@
 import { constants } from 'node:os';
 import { EmperorError, isErrno } from '@emperor/common/errors';
+import type { GracefulStop } from '@emperor/vassal/keeper/keeper';
 import { generationOf, type StopCause } from '../core/state.ts';
 import type { Held } from '../held.ts';
 import { recordApplied } from './record.ts';
 import type { World } from './world.ts';
+
+const AT_ONCE: GracefulStop = { signal: constants.signals.SIGKILL, timeoutMs: 0 };
 
 /** Ask the app to stop: its stop-signal, to itself or to the whole jail. SIGKILL follows when its time is over. */
 export async function stopVassal(world: World, held: Held, cause: StopCause): Promise<void> {
@@ -38,6 +41,25 @@ export function keeperLost(world: World, held: Held): void {
   held.keeper = undefined;
   held.lost = true;
   world.emperor.apply(held, { type: 'keeper-lost' });
+}
+
+/** End a keeper of another version; what it may have left is cleaned up as after a dead one. */
+export async function replaceForeign(world: World, held: Held, cause: StopCause): Promise<void> {
+  const { foreign } = held;
+  if (foreign === undefined) return;
+  const { version, path, pid } = foreign;
+  world.log.info('ending a keeper of another version', { vassal: held.name, version, keeperPid: pid });
+  world.emperor.apply(held, { type: 'stop-sent', cause });
+  await world.endForeign(path, cause === 'rights' ? AT_ONCE : stopOf(held));
+  held.foreign = undefined;
+  held.lost = true;
+}
+
+function stopOf({ file }: Held): GracefulStop | undefined {
+  const lifecycle = file?.good?.spec.lifecycle;
+  return lifecycle === undefined
+    ? undefined
+    : { signal: lifecycle.stopSignal, timeoutMs: lifecycle.stopTimeoutMs };
 }
 
 /** Clean up after a dead keeper: kill what it held, remove its control groups. */

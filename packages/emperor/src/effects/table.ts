@@ -1,7 +1,15 @@
 import type { Held } from '../held.ts';
 import { tombstone } from '../store/memory.ts';
 import { adjustVassal } from './adjust.ts';
-import { abandonKeeper, killVassal, reapOrphan, releaseKeeper, reloadBySignal, stopVassal } from './end.ts';
+import {
+  abandonKeeper,
+  killVassal,
+  reapOrphan,
+  releaseKeeper,
+  reloadBySignal,
+  replaceForeign,
+  stopVassal,
+} from './end.ts';
 import type { Executors } from './executors.ts';
 import { startVassal } from './start.ts';
 import type { World } from './world.ts';
@@ -16,6 +24,7 @@ export function executorsIn(world: World): Executors {
     reload: (held) => reloadBySignal(world, held),
     adjust: (held) => adjustVassal(world, held),
     reap: (held) => reapOrphan(world, held),
+    replace: (held, { cause }) => replaceForeign(world, held, cause),
     release: (held) => releaseKeeper(held),
     settle: async (held) => world.emperor.apply(held, { type: 'unwanted' }),
     forget: (held) => forgetVassal(world, held),

@@ -1,7 +1,7 @@
 import type { Clock } from '@emperor/common/clock';
 import type { Log } from '@emperor/common/log/log';
 import type { VassalName } from '@emperor/common/name';
-import type { Keeper, KeeperListener } from '@emperor/vassal/keeper/keeper';
+import type { Keeper, KeeperListener, Keepers } from '@emperor/vassal/keeper/keeper';
 import type { LimitsSpec, VassalSpec } from '@emperor/vassal/spec/spec';
 import type { Emperor } from '../emperor.ts';
 import type { Held } from '../held.ts';
@@ -30,6 +30,8 @@ export type World = {
   readonly store: MemoryStore;
   readonly random: () => number;
   readonly startKeeper: (name: VassalName, listener: KeeperListener) => Promise<Keeper>;
+  /** Ends a keeper of another protocol version and what it holds. */
+  readonly endForeign: Keepers['endForeign'];
   readonly listen: (held: Held) => KeeperListener;
   /** Resolves names and the private uid, plans and encodes the jail. Rejects with EmperorError when it cannot. */
   readonly prepare: (spec: VassalSpec, generation: number) => Promise<Launch>;

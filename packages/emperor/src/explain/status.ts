@@ -4,6 +4,7 @@ import type { VassalSpec } from '@emperor/vassal/spec/spec';
 import { generationOf, type VassalState } from '../core/state.ts';
 import type { Held } from '../held.ts';
 import type { Usage } from '../ports.ts';
+import { describeForeign } from './foreign.ts';
 
 /** What of the world outside one vassal its status needs. */
 export type StatusFacts = {
@@ -43,9 +44,13 @@ export function statusOf(held: Held, facts: StatusFacts): VassalJson {
   };
 }
 
-function processesOf({ state, keeper }: Held): Pick<VassalJson, 'pid' | 'keeperPid' | 'generation'> {
+function processesOf({ state, keeper, foreign }: Held): Pick<VassalJson, 'pid' | 'keeperPid' | 'generation'> {
   const pids = 'pids' in state ? state.pids : undefined;
-  return { pid: orNull(pids?.app), keeperPid: orNull(keeper?.pid), generation: orNull(generationOf(state)) };
+  return {
+    pid: orNull(pids?.app),
+    keeperPid: orNull((keeper ?? foreign)?.pid),
+    generation: orNull(generationOf(state)),
+  };
 }
 
 function fileOf(file: Held['file']): Pick<VassalJson, 'file' | 'diagnostics'> {
@@ -94,6 +99,10 @@ function noteOf(held: Held, facts: StatusFacts): string | null {
   const errors = held.file?.diagnostics.filter(({ severity }) => severity === 'error') ?? [];
   const [first] = errors;
   if (held.trouble !== undefined) return held.trouble;
+  if (held.foreign !== undefined) {
+    const { what, hint } = describeForeign(held.name, held.foreign);
+    return `${what}; ${hint}`;
+  }
   if (held.file?.revoked === true) return 'not run: its owner may not run what the last good file said';
   if (first !== undefined) return noteOfBroken(held, first, errors.length);
   if (facts.waitsFor.length > 0 && held.state.is === 'stopped')

@@ -4,6 +4,7 @@ import type { HistoryEntry } from '../core/history.ts';
 import type { Ended, StopCause } from '../core/state.ts';
 import type { Held } from '../held.ts';
 import type { Explained } from './ending.ts';
+import { describeForeign } from './foreign.ts';
 import { isoTime } from './status.ts';
 
 export type WhyFacts = {
@@ -35,6 +36,10 @@ export function answerWhy(held: Held, facts: WhyFacts): Explained {
 
 function answerState(held: Held, facts: WhyFacts): Explained {
   const { state } = held;
+  if (held.foreign !== undefined && state.is === 'running') {
+    const { what, hint } = describeForeign(held.name, held.foreign);
+    return { what: `running since ${duration(facts.now - state.since)}, ${what}`, hint };
+  }
   switch (state.is) {
     case 'running':
       return {

@@ -221,3 +221,30 @@ describe('a vassal at rest', () => {
     });
   });
 });
+
+describe('a vassal that a keeper of another version holds', () => {
+  const foreign = { attempt: undefined, keeper: 'foreign' } as const;
+  const restarted = { ...wanted, turns: { ...NO_TURNS, restart: 1 } };
+
+  test('is left alone, whatever its file says now', () => {
+    const edited = { ...wanted, revision: 'b', stamp: '2' };
+
+    expect(nextStep(situation({ seen: foreign, wanted: edited }), 5)).toBeUndefined();
+    expect(nextWake(situation({ seen: foreign }))).toBeUndefined();
+  });
+
+  test.each([
+    ['its file is gone', undefined, 'asked'],
+    ['it is not to run', { ...wanted, run: false }, 'asked'],
+    ['a restart was asked for', restarted, 'restart'],
+    ['its owner lost the right', { ...wanted, revoked: true }, 'rights'],
+  ] as const)('loses that keeper when %s', (_, want, cause) => {
+    expect(nextStep(situation({ seen: foreign, wanted: want }), 5)).toEqual({ do: 'replace', cause });
+  });
+
+  test('loses that keeper when nothing runs in it', () => {
+    const seenIdle = { ...foreign, state: STOPPED };
+
+    expect(nextStep(situation({ seen: seenIdle }), 5)).toEqual({ do: 'replace', cause: 'asked' });
+  });
+});
