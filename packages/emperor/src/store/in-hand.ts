@@ -1,7 +1,11 @@
-import { closeSync, ftruncateSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 const CRASHES_ALLOWED = 1;
+
+/** One record, always written over: a file that never grows or shrinks needs no journal. */
+const RECORD_BYTES = 128;
+const NOTHING = ' '.repeat(RECORD_BYTES);
 
 /** Which vassal file is being decoded right now, written so that a crash leaves it behind. */
 export type InHand = {
@@ -28,11 +32,11 @@ export function inHand(directory: string): InHand {
   const fd = attempt(() => openSync(join(directory, 'in-hand'), 'w', 0o600));
   return {
     with: (file, work) => {
-      if (fd !== undefined) attempt(() => writeSync(fd, file, 0));
+      if (fd !== undefined) attempt(() => writeSync(fd, file.padEnd(RECORD_BYTES), 0));
       try {
         return work();
       } finally {
-        if (fd !== undefined) attempt(() => ftruncateSync(fd, 0));
+        if (fd !== undefined) attempt(() => writeSync(fd, NOTHING, 0));
       }
     },
     isQuarantined: (file) => (crashes.get(file) ?? 0) > CRASHES_ALLOWED,
@@ -67,7 +71,7 @@ function writeCrashes(path: string, crashes: ReadonlyMap<string, number>): void 
 
 function readText(path: string): string {
   try {
-    return readFileSync(path, 'utf8');
+    return readFileSync(path, 'utf8').trim();
   } catch {
     return '';
   }

@@ -127,7 +127,7 @@ describe('what is in hand', () => {
 
   test('is written while it is, and nothing is left afterwards, also after an error', () => {
     const hand = inHand(directory);
-    const read = () => readFileSync(join(directory, 'in-hand'), 'utf8');
+    const read = () => readFileSync(join(directory, 'in-hand'), 'utf8').trim();
     expect(hand.with('blog 1', read)).toBe('blog 1');
     expect(() =>
       hand.with('blog 2', () => {
