@@ -34,8 +34,10 @@ const NOBODY: AccountsQuery = { userNames: new Set(), uids: new Set(), groupName
 /** Vassal texts become specs: parse, layers, options, policy, accounts, host. */
 export async function decoderOf(parts: DecoderParts): Promise<Decoder> {
   let accounts = await parts.ask(NOBODY);
+  /** What `prepare` parsed already; a text is prepared and decoded as one object. */
+  const parsed = new WeakMap<FileText, VassalSource>();
   const decode = (file: FileText): Decoded => {
-    const source = sourceOf(parts, accounts, file);
+    const source = parsed.get(file) ?? sourceOf(parts, accounts, file);
     const { spec, diagnostics } = buildSpec(source, { accounts, host: parts.host });
     const all = [...source.diagnostics, ...diagnostics];
     if (spec === undefined || hasErrors(all))
@@ -51,12 +53,24 @@ export async function decoderOf(parts: DecoderParts): Promise<Decoder> {
       const pace = pacedBy(parts.clock, LONGEST_TURN_MS);
       for (const file of files) {
         await pace();
-        sources.push(sourceOf(parts, accounts, file));
+        const source = unlessPoison(() => sourceOf(parts, accounts, file));
+        if (source === undefined) continue;
+        parsed.set(file, source);
+        sources.push(source);
       }
       accounts = await parts.ask(accountsAsked(sources));
     },
     decode,
   };
+}
+
+/** A text that breaks the parser asks for no accounts; decoding it breaks again, and that is its own vassal's trouble. */
+function unlessPoison<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }
 
 function sourceOf(parts: DecoderParts, accounts: Accounts, file: FileText): VassalSource {

@@ -112,21 +112,21 @@ export class Source {
     const changed = [...scan.files.values()].filter(
       (file) => this.#fingerprints.get(file.name) !== file.fingerprint,
     );
-    if (changed.length > 0) await decoder.prepare(changed.map(fileText));
+    const texts = changed.map((file) => ({ file, text: fileText(file) }));
+    if (texts.length > 0) await decoder.prepare(texts.map(({ text }) => text));
     const pace = pacedBy(this.#parts.clock, LONGEST_TURN_MS);
-    for (const file of changed) {
+    for (const { file, text } of texts) {
       await pace();
-      this.#read(file);
+      this.#read(file, text);
     }
     for (const refused of scan.refused.values()) this.#refuse(scan, refused.name);
     this.#judge(scan);
     if (changed.length > 0 || scan.refused.size > 0) this.#parts.emperor.reorder();
   }
 
-  #read(file: SourceFile): void {
+  #read(file: SourceFile, text: FileText): void {
     const { emperor, decoder, inHand, log } = this.#parts;
     const held = emperor.hold(file.name);
-    const text = fileText(file);
     this.#fingerprints.set(file.name, file.fingerprint);
     const before = held.file;
     const mark = `${file.name} ${textHash(file.text)}`;
