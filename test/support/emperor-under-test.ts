@@ -86,7 +86,7 @@ export class EmperorUnderTest {
     copyFileSync(compiledProbe(), this.probe);
     chmodSync(this.probe, 0o755);
     this.cgroup = new OwnCgroup(this.base.slice('/srv/'.length));
-    const firstUid = 500_000 + 1_000 * randomInt(1_000);
+    const firstUid = 1_000_000 + 5_000 * randomInt(100_000);
     this.scope = {
       base: this.base,
       runDir: this.runDir,
