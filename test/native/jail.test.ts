@@ -122,9 +122,13 @@ describe.skipIf(!isRoot)('jail', () => {
     expect(fds.length).toBeLessThanOrEqual(5);
   });
 
-  test('the environment is exactly what was asked; env-file comes before env', async () => {
-    writeFileSync(join(world.base, 'a.env'), '# comment\n\nFROM_FILE=1 = 2 "x"\r\nBOTH=file\n  \nEMPTY=\n');
+  test('the environment is exactly what was asked; env-file replaces words before it, words after it replace its lines', async () => {
+    writeFileSync(
+      join(world.base, 'a.env'),
+      '# comment\n\nEARLY=file\nFROM_FILE=1 = 2 "x"\r\nBOTH=file\n  \nEMPTY=\n',
+    );
     const extra = [
+      ['env', 'EARLY=env'],
       ['env-file', join(world.base, 'a.env')],
       ['env', 'BOTH=env'],
       ['env', 'TWICE=1'],
@@ -134,6 +138,7 @@ describe.skipIf(!isRoot)('jail', () => {
 
     expect(lines.toSorted()).toEqual([
       'BOTH=env',
+      'EARLY=file',
       'EMPTY=',
       'FROM_FILE=1 = 2 "x"',
       'NOTIFY_SOCKET=/run/notify',
