@@ -175,7 +175,9 @@ class Attachment {
     this.#acks.abandon('the connection was lost');
     if (this.#over) return;
     const again = async (): Promise<void> => {
-      const result = await this.connect();
+      let result = await this.connect();
+      // A connection that was waiting when the keeper died is closed with it: only the next one is refused.
+      if (result.is === 'unreachable' && !this.#over) result = await this.connect();
       if (this.#over) this.#socket?.destroy();
       if (result.is === 'ready' || this.#over) return;
       this.#over = true;
@@ -190,7 +192,7 @@ function isGone(error: Error): boolean {
 }
 
 /** A keeper that died leaves its socket behind; one that quit took it along. */
-async function removeSocket(path: string): Promise<void> {
+export async function removeSocket(path: string): Promise<void> {
   try {
     await unlink(path);
   } catch (error) {

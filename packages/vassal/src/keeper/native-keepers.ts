@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { describeError, EmperorError, isErrno } from '@emperor/common/errors';
-import { type Attached, attachKeeper } from './attach.ts';
+import { type Attached, attachKeeper, removeSocket } from './attach.ts';
 import { endForeignKeeper, seeForeignKeeper } from './foreign.ts';
 import type {
   AdoptResult,
@@ -41,6 +41,7 @@ class NativeKeepers implements Keepers {
     if (attached.is === 'attached') return attached.keeper;
     // It may be alive and deaf: nobody would ever find it again.
     killIfAlive(pid);
+    await removeSocket(this.#pathOf(id));
     throw new EmperorError(
       'keeper_failed',
       `the new keeper of ${start.name} is no use: ${explain(attached)}`,
