@@ -67,6 +67,7 @@ class World {
         return;
       case 'settle':
         return this.apply({ type: 'unwanted' });
+      case 'replace':
       case 'adjust':
       case 'reload':
       case 'forget':
