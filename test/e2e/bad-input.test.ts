@@ -3,8 +3,10 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  lchownSync,
   linkSync,
   mkdirSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -162,9 +164,10 @@ test('a directory with the name of a vassal file is refused', async () => {
 });
 
 test('a file beyond 64 KiB is refused, however big', async () => {
-  const path = emperor.path('blog.ini');
-  writeFileSync(path, '[vassal]\ncommand = /bin/true\n');
-  execFileSync('truncate', ['-s', '8G', path]);
+  const staged = `${emperor.base}/staged`;
+  writeFileSync(staged, '[vassal]\ncommand = /bin/true\n');
+  execFileSync('truncate', ['-s', '8G', staged]);
+  renameSync(staged, emperor.path('blog.ini'));
 
   expect((await refusal('blog'))?.message).toMatch(/64|big|large|size/i);
 });
@@ -191,7 +194,7 @@ test.each([
   await emperor.forgotten('blog');
   writeFileSync(`${emperor.base}/staged`, emperor.probeFile('pause'));
   chmodSync(`${emperor.base}/staged`, mode);
-  execFileSync('mv', [`${emperor.base}/staged`, emperor.path('blog.ini')]);
+  renameSync(`${emperor.base}/staged`, emperor.path('blog.ini'));
 
   const diagnostic = await refusal('blog');
 
@@ -211,8 +214,9 @@ test('a file with a second hard link is refused', async () => {
 
 test('a symlink that a tenant made is refused', async () => {
   writeFileSync(`${emperor.base}/target`, emperor.probeFile('pause'));
-  symlinkSync(`${emperor.base}/target`, emperor.path('blog.ini'));
-  execFileSync('chown', ['-h', TENANT.name, emperor.path('blog.ini')]);
+  symlinkSync(`${emperor.base}/target`, `${emperor.base}/staged`);
+  lchownSync(`${emperor.base}/staged`, TENANT.uid, TENANT.gid);
+  renameSync(`${emperor.base}/staged`, emperor.path('blog.ini'));
 
   expect((await refusal('blog'))?.message).toMatch(/link|own/);
 });
@@ -228,7 +232,7 @@ test.each([
   const staged = `${emperor.base}/staged`;
   writeFileSync(staged, emperor.probeFile('pause', line));
   chownSync(staged, TENANT.uid, TENANT.gid);
-  execFileSync('mv', [staged, emperor.path('blog.ini')]);
+  renameSync(staged, emperor.path('blog.ini'));
 
   const diagnostic = await refusal('blog');
 
@@ -240,7 +244,7 @@ test('a file owned by a uid without an account is refused', async () => {
   const staged = `${emperor.base}/staged`;
   writeFileSync(staged, emperor.probeFile('pause'));
   chownSync(staged, 54_321, 54_321);
-  execFileSync('mv', [staged, emperor.path('blog.ini')]);
+  renameSync(staged, emperor.path('blog.ini'));
 
   expect((await refusal('blog'))?.message).toMatch(/54321/);
 });

@@ -1,14 +1,22 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { sharedEmperor } from '../support/emperor-under-test.ts';
+import { pauseMs } from '../support/wait-until.ts';
 
 const emperor = sharedEmperor();
 
-/** Start an emperor that is killed in the moment in which it has taken a vassal file in hand. */
+/**
+ * Start an emperor that is killed when it wants to put the first vassal file out of its hand: the second time that it
+ * writes into its note of what is in hand.
+ */
 async function crashWithFileInHand(): Promise<void> {
-  const inject = ['-f', '-qq', '-o', '/dev/null', '-P', join(emperor.stateDir, 'in-hand')];
-  const killed = await emperor.launch(['strace', ...inject, '-e', 'inject=ftruncate:signal=SIGKILL']).ended;
-  expect(killed).toEqual({ code: null, signal: 'SIGKILL' });
+  const wrapper = ['strace', '-f', '-qq', '-o', '/dev/null', '-P', join(emperor.stateDir, 'in-hand')];
+  const { child, ended } = emperor.launch([...wrapper, '-e', 'inject=pwrite64:signal=SIGKILL:when=2']);
+
+  const exit = await Promise.race([ended, pauseMs(20_000)]);
+
+  if (exit === undefined) child.kill('SIGTERM');
+  expect(exit).toEqual({ code: null, signal: 'SIGKILL' });
 }
 
 test('a file that was in hand at two crashes is quarantined and takes down nothing else', {
