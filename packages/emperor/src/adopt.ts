@@ -68,9 +68,4 @@ function attach(world: World, keeper: Keeper): void {
   if (name === undefined) return;
   const held = world.emperor.hold(name);
   held.keeper = keeper;
-  for (const generation of held.unforgotten.splice(0)) {
-    keeper.send({ do: 'forget', generation }).catch((error: unknown) => {
-      world.log.debug('forget not acknowledged', { vassal: name, generation, error: String(error) });
-    });
-  }
 }

@@ -1,5 +1,6 @@
 import type { Cancel } from '@emperor/common/clock';
 import type { VassalName } from '@emperor/common/name';
+import type { KeeperFact } from '@emperor/vassal/keeper/facts';
 import type { Keeper } from '@emperor/vassal/keeper/keeper';
 import type { LifecycleSpec } from '@emperor/vassal/spec/spec';
 import { type Attempt, NO_TURNS, type Turns, type Wanted } from './core/desired.ts';
@@ -43,7 +44,9 @@ export type Held = {
   statusText: string | undefined;
   /** What the emperor itself has to say: a step that failed, a jail that does not end. */
   trouble: string | undefined;
-  /** Ends that were heard before the keeper could be answered, while adopting. */
+  /** What the keeper replayed before the emperor began. */
+  readonly replay: KeeperFact[];
+  /** Generations that are over and whose record the keeper still keeps. */
   readonly unforgotten: number[];
   /** A live change may have made groups that the keeper does not know of. */
   adjusted: boolean;
@@ -80,6 +83,7 @@ export function newHeld(name: VassalName, memory: Memory | undefined, now: numbe
     droppedLines: 0,
     statusText: undefined,
     trouble: undefined,
+    replay: [],
     unforgotten: [],
     adjusted: false,
     refused: [],

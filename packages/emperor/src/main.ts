@@ -9,6 +9,7 @@ import { answersOf } from './answers.ts';
 import { buildWorld } from './build-world.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import { decoderOf } from './decoder.ts';
+import { replayAdopted } from './effects/listen.ts';
 import { executorsIn } from './effects/table.ts';
 import { Emperor } from './emperor.ts';
 import { eventOf, launchFailureExplainer } from './explain/events.ts';
@@ -31,7 +32,12 @@ export async function runEmperor(settings: EmperorSettings): Promise<number> {
   const clock = systemClock;
   const log = winstonLog({ level: settings.logLevel, format: settings.logFormat });
   let emperor: Emperor | undefined;
-  const host = await openHost({ settings, clock, log, isQuiet: () => emperor?.isLaunching !== true });
+  const host = await openHost({
+    settings,
+    clock,
+    log,
+    isQuiet: () => emperor?.hasBegun === true && !emperor.isLaunching,
+  });
   const configuration = configurationOf(settings, log);
   emperor = new Emperor({
     clock,
@@ -52,6 +58,7 @@ export async function runEmperor(settings: EmperorSettings): Promise<number> {
   const adopted = await adoptKeepers({ world, host, log });
   await source.begin();
   emperor.begin(executorsIn(world));
+  replayAdopted(world);
   log.info('emperor runs', {
     version: VERSION,
     vassals: emperor.vassals.size,

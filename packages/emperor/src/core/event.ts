@@ -6,7 +6,13 @@ import type { Pids, StopCause } from './state.ts';
  * `jitter` is a number in [0, 1) drawn by the caller, so that the machine stays pure.
  */
 export type VassalEvent =
-  | { readonly type: 'start-sent'; readonly generation: number; readonly fresh: boolean }
+  | {
+      readonly type: 'start-sent';
+      readonly generation: number;
+      readonly fresh: boolean;
+      /** Failures before it, where another emperor counted them. */
+      readonly failures?: number;
+    }
   | {
       readonly type: 'launched';
       readonly generation: number;

@@ -132,9 +132,8 @@ function atRest({ wanted, seen, neighbours }: Situation, due: boolean): Step | u
   if (!wanted.run || wanted.spec === undefined) return idle(seen);
   if (seen.keeper === 'held' && isOfAnother(wanted, seen.attempt)) return { do: 'release' };
   if (due && !neighbours.startBlocked) return { do: 'start', fresh: isNew(wanted, seen.attempt) };
-  return seen.state.is === 'stopped' && seen.state.finished && seen.keeper === 'held'
-    ? { do: 'release' }
-    : undefined;
+  // Its keeper stays also when it finished: it is how the next emperor knows.
+  return undefined;
 }
 
 function idle(seen: Seen): Step | undefined {

@@ -10,12 +10,13 @@ export type Tag = {
   readonly textHash: string;
   readonly ownerUid: number;
   readonly failures: number;
+  readonly restarts: number;
   /** 0: ready as soon as exec succeeded; a delay; undefined: the keeper will say `ready`. */
   readonly readyAfterMs: number | undefined;
 };
 
 export function encodeTag(tag: Tag): string {
-  const { revision, stamp, mtime, textHash, ownerUid, failures, readyAfterMs } = tag;
+  const { revision, stamp, mtime, textHash, ownerUid, failures, restarts, readyAfterMs } = tag;
   return JSON.stringify({
     r: revision,
     s: stamp,
@@ -23,9 +24,12 @@ export function encodeTag(tag: Tag): string {
     h: textHash,
     o: ownerUid,
     f: failures,
+    n: restarts,
     a: readyAfterMs,
   });
 }
+
+type Key = 'r' | 's' | 'm' | 'h' | 'o' | 'f' | 'n' | 'a';
 
 /** undefined for a tag that no emperor of this kind wrote. */
 export function decodeTag(text: string): Tag | undefined {
@@ -36,13 +40,14 @@ export function decodeTag(text: string): Tag | undefined {
     return undefined;
   }
   if (typeof value !== 'object' || value === null) return undefined;
-  const { r, s, m, h, o, f, a }: Partial<Record<'r' | 's' | 'm' | 'h' | 'o' | 'f' | 'a', unknown>> = value;
+  const { r, s, m, h, o, f, n, a }: Partial<Record<Key, unknown>> = value;
   if (typeof r !== 'string' || typeof s !== 'string' || typeof o !== 'number' || typeof f !== 'number') {
     return undefined;
   }
   const readyAfterMs = typeof a === 'number' ? a : undefined;
   const [mtime, textHash] = [textOr(m, s), textOr(h, '')];
-  return { revision: r, stamp: s, mtime, textHash, ownerUid: o, failures: f, readyAfterMs };
+  const restarts = typeof n === 'number' ? n : 0;
+  return { revision: r, stamp: s, mtime, textHash, ownerUid: o, failures: f, restarts, readyAfterMs };
 }
 
 function textOr(value: unknown, otherwise: string): string {

@@ -71,7 +71,7 @@ function startSent(state: VassalState, event: Of<'start-sent'>, rule: RestartRul
     is: 'starting',
     since: now,
     generation: event.generation,
-    failures: event.fresh ? 0 : failuresOf(state),
+    failures: event.failures ?? (event.fresh ? 0 : failuresOf(state)),
     readyBy: now + rule.readyTimeoutMs,
     readyAt: undefined,
     pids: undefined,

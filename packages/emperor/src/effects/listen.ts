@@ -11,7 +11,14 @@ type FactOf<T extends KeeperFact['type']> = Extract<KeeperFact, { type: T }>;
 
 /** What one vassal's keeper says becomes events, live and replayed alike. */
 export function listenTo(world: World, held: Held): KeeperListener {
-  return { onFact: (fact) => hear(world, held, fact), onGone: () => lost(world, held) };
+  return { onFact: (fact) => hearInTime(world, held, fact), onGone: () => lost(world, held) };
+}
+
+/** Before the emperor has begun, facts wait; what a generation was launched with is needed to read the files. */
+function hearInTime(world: World, held: Held, fact: KeeperFact): void {
+  if (world.emperor.hasBegun) return hear(world, held, fact);
+  if (fact.type === 'launched' || fact.type === 'launching') remember(held, fact);
+  held.replay.push(fact);
 }
 
 /** A keeper that quit at our word was let go before (`held.keeper` is undefined then). */
@@ -25,9 +32,7 @@ function hear(world: World, held: Held, fact: KeeperFact): void {
   const { emperor } = world;
   switch (fact.type) {
     case 'launching':
-      held.generation = Math.max(held.generation, fact.generation);
-      remember(held, fact);
-      return emperor.apply(held, { type: 'start-sent', generation: fact.generation, fresh: false });
+      return launching(world, held, fact);
     case 'launched':
       return launched(world, held, fact);
     case 'ready':
@@ -65,10 +70,16 @@ function hear(world: World, held: Held, fact: KeeperFact): void {
   }
 }
 
+/** Another emperor's launch that has not succeeded yet, or failed. */
+function launching(world: World, held: Held, { generation, tag }: FactOf<'launching'>): void {
+  held.generation = Math.max(held.generation, generation);
+  const failures = decodeTag(tag)?.failures ?? 0;
+  world.emperor.apply(held, { type: 'start-sent', generation, fresh: false, failures });
+}
+
 function launched(world: World, held: Held, fact: FactOf<'launched'>): void {
   const { generation, at, appPid, initPid, tag } = fact;
   held.generation = Math.max(held.generation, generation);
-  remember(held, fact);
   const carried = decodeTag(tag);
   world.emperor.apply(held, {
     type: 'launched',
@@ -83,10 +94,11 @@ function launched(world: World, held: Held, fact: FactOf<'launched'>): void {
 /** For a generation that another emperor started: what it was started with. */
 function remember(held: Held, fact: FactOf<'launched' | 'launching'>): void {
   const tag = decodeTag(fact.tag);
-  if (held.attempt !== undefined || tag === undefined) return;
+  if (tag === undefined) return;
   const applied = held.memory?.applied;
   const { revision, stamp } = applied?.generation === fact.generation ? applied : tag;
   const good = held.file?.good;
+  held.restarts = tag.restarts;
   held.launchedWith = { mtime: tag.mtime, textHash: tag.textHash, stamp, good: undefined };
   held.attempt = {
     spec: good?.revision === revision ? good.spec : undefined,
@@ -130,16 +142,23 @@ function exited(world: World, held: Held, fact: FactOf<'exited'>): void {
   world.emperor.apply(held, { type: 'exited', generation, at, exit, counters });
 }
 
-/** Seen and recorded: the keeper need not keep it for another emperor. */
+/** It is over; the keeper keeps the record of it until the next launch, for an emperor that comes after a crash. */
 function settled(world: World, held: Held, generation: number): void {
-  if (held.adjusted) {
-    held.adjusted = false;
-    const kept = (error: unknown) =>
-      world.log.warn('groups not removed', { vassal: held.name, error: String(error) });
-    world.groups.sweep(held.name).catch(kept);
+  held.unforgotten.push(generation);
+  if (!held.adjusted) return;
+  held.adjusted = false;
+  world.groups.sweep(held.name).catch((error: unknown) => {
+    world.log.warn('groups not removed', { vassal: held.name, error: String(error) });
+  });
+}
+
+/**
+ * What keepers replayed while they were being adopted, now that the files have been read: the rules of a vassal
+ * decide what its end means.
+ */
+export function replayAdopted(world: World): void {
+  for (const held of world.emperor.vassals.values()) {
+    for (const fact of held.replay.splice(0)) hear(world, held, fact);
+    if (held.lost) world.emperor.apply(held, { type: 'keeper-lost' });
   }
-  const note = (error: unknown) =>
-    world.log.debug('forget not acknowledged', { vassal: held.name, generation, error: String(error) });
-  if (held.keeper === undefined) held.unforgotten.push(generation);
-  else held.keeper.send({ do: 'forget', generation }).catch(note);
 }

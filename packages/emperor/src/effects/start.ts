@@ -53,12 +53,21 @@ async function launch(world: World, held: Held, { spec, revision, generation }: 
     textHash: textHash(held.file?.text ?? ''),
     ownerUid: spec.owner.uid,
     failures: failuresOf(held.state),
+    restarts: held.restarts,
     readyAfterMs: readyAfterMs(spec),
   });
-  // Both at once: the keeper answers in order, and one turn of the loop less is half a millisecond.
+  // The ends of earlier generations were kept until now, for an emperor that would have to know of them.
+  for (const ended of held.unforgotten.splice(0)) forget(world, held, ended);
+  // All at once: the keeper answers in order, and one turn of the loop less is half a millisecond.
   const limits = keeper.send({ do: 'log', limits: logLimits(spec.output) });
   const launched = keeper.send({ do: 'launch', generation, tag, blob });
   await Promise.all([limits, launched]);
+}
+
+function forget(world: World, held: Held, generation: number): void {
+  held.keeper?.send({ do: 'forget', generation }).catch((error: unknown) => {
+    world.log.debug('forget not acknowledged', { vassal: held.name, generation, error: String(error) });
+  });
 }
 
 async function keeperOf(world: World, held: Held): ReturnType<World['startKeeper']> {

@@ -7,7 +7,9 @@ import type { Log } from '@emperor/common/log/log';
 import type { Memory, MemoryStore } from './memory.ts';
 import { decodeMemory, encodeMemory } from './memory-json.ts';
 
-const SAVE_AFTER_MS = 100;
+const SAVE_AFTER_MS = 5;
+/** So few are written at once, whatever else is going on. */
+const A_FEW = 4;
 const LOOK_AGAIN_MS = 200;
 const LONGEST_WAIT_MS = 3_000;
 const WRITES_AT_ONCE = 4;
@@ -59,7 +61,7 @@ export function stateDirectory({ directory, clock, log, isQuiet }: StateDirector
   };
 
   const whenQuiet = (since: number) => {
-    if (isQuiet() || clock.now() - since > LONGEST_WAIT_MS) void flush();
+    if (pending.size <= A_FEW || isQuiet() || clock.now() - since > LONGEST_WAIT_MS) void flush();
     else timer = clock.after(LOOK_AGAIN_MS, () => whenQuiet(since));
   };
 
