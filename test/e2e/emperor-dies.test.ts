@@ -83,6 +83,8 @@ test('an edit while no emperor ran is applied', async () => {
 test('a live edit while no emperor ran is applied without a restart', async () => {
   emperor.write('blog.ini', emperor.probeFile('pause', 'pids-max = 50'));
   const before = await emperor.running('blog');
+  // What the file said is on disk a moment after the launch.
+  await pauseMs(1_000);
   await emperor.kill9();
 
   emperor.write('blog.ini', emperor.probeFile('pause', 'pids-max = 60'));

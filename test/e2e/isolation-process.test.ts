@@ -108,6 +108,12 @@ test('only stdin, stdout and stderr are open, and stdin is /dev/null', async () 
   expect(fds.get('1')).toMatch(/^pipe:/);
 });
 
+test('no key of the emperor’s session keyring reaches the app', async () => {
+  const facts = await emperor.facts('blog', ['key:emtest-secret']);
+
+  expect(facts.get('key', 'emtest-secret')).toMatch(/^E(NOKEY|NOSYS|ACCES|PERM|KEYREVOKED)$/);
+});
+
 test('the app leads a session of its own without a terminal', async () => {
   const facts = await emperor.facts('blog', []);
   const { pid, keeperPid } = await emperor.running('blog');

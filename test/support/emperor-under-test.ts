@@ -120,7 +120,7 @@ export class EmperorUnderTest {
 
   /** Start it and wait until it answers. */
   async start(): Promise<void> {
-    const running = this.launch();
+    const running = this.launch([this.probe, 'dressed']);
     this.#running = running;
     await waitUntil(
       async () => `the emperor to answer; it said:\n${this.said()}`,
@@ -138,8 +138,8 @@ export class EmperorUnderTest {
   /** Only start the process, under `wrapper` if given: for an emperor that is expected to end by itself. */
   launch(wrapper: readonly string[] = []): Running {
     const said = openSync(join(this.base, 'emperor.log'), 'a');
-    // A descriptor without close-on-exec and a secret: nothing of them may reach an app.
-    const canary = openSync(join(this.base, 'emperor.ini'), 'r');
+    // A descriptor without close-on-exec and a secret: nothing of them may reach an app. `probe dressed` adds more.
+    const canary = openSync(this.probe, 'r');
     const script = `${this.cgroup.joinScript}; exec "$0" "$@"`;
     const [program = COMMAND, ...words] = [...wrapper, COMMAND, 'run', ...this.flags()];
     const child = spawn('/bin/sh', ['-c', script, program, ...words], {

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <limits.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -266,6 +267,17 @@ static void stat_fact(const char *path)
     fact("stat", path, text);
 }
 
+#define KEYCTL_JOIN_SESSION_KEYRING 1
+#define KEYCTL_SEARCH 10
+#define SESSION_KEYRING (-3)
+#define SECRET_KEY "emtest-secret"
+
+static void key_fact(const char *name)
+{
+    long key = syscall(SYS_keyctl, KEYCTL_SEARCH, SESSION_KEYRING, "user", name, 0);
+    fact("key", name, key < 0 ? strerrorname_np(errno) : "ok");
+}
+
 /* write:PATH read:PATH open-write:PATH list:PATH stat:PATH connect:PATH bind:PORT kill:PID unshare:user touch:PATH */
 static void attempt(const char *word)
 {
@@ -289,6 +301,8 @@ static void attempt(const char *word)
         connect_fact(what);
     else if (IS("bind"))
         bind_fact(what);
+    else if (IS("key"))
+        key_fact(what);
     else if (IS("kill"))
         fact("kill", what, outcome(kill(atoi(what), 0)));
     else if (IS("mkdir"))
@@ -455,6 +469,26 @@ static _Noreturn void run_notify(char **args)
     rest();
 }
 
+/* Become what no app may inherit anything of, then run the words: strange groups, umask, directory, signals, keys. */
+static _Noreturn void run_dressed(char **words)
+{
+    const gid_t groups[] = {4, 27, 1000};
+    sigset_t blocked;
+    umask(077);
+    if (setgroups(3, groups) < 0 || chdir("/var") < 0)
+        exit(1);
+    signal(SIGUSR2, SIG_IGN);
+    signal(SIGWINCH, SIG_IGN);
+    sigemptyset(&blocked);
+    sigaddset(&blocked, SIGRTMIN + 5);
+    sigprocmask(SIG_BLOCK, &blocked, NULL);
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, "emtest") >= 0)
+        syscall(SYS_add_key, "user", SECRET_KEY, "x", 1, SESSION_KEYRING);
+    execv(words[0], words);
+    perror(words[0]);
+    exit(1);
+}
+
 static _Noreturn void flood(void)
 {
     static char block[65536];
@@ -527,6 +561,8 @@ int main(int argc, char **argv)
         for (long i = 0; i < atol(args[0]); i++)
             putchar('a');
         say("");
+    } else if (MODE("dressed")) {
+        run_dressed(args);
     } else if (MODE("flood")) {
         flood();
     } else if (MODE("say")) {
