@@ -25,6 +25,8 @@ export type Held = {
   stopMark: boolean;
   /** The file as the adopted generation was launched with it; undefined for those that we launched. */
   launchedWith: Remembered | undefined;
+  /** Whose the things are that are kept under this name (its log): whoever launched it last. */
+  keptFor: number | undefined;
   /** The number of the newest generation. */
   generation: number;
   /** Held by a keeper of another protocol version: left alone until it has to end. */
@@ -70,6 +72,7 @@ export function newHeld(name: VassalName, memory: Memory | undefined, now: numbe
     turns: NO_TURNS,
     stopMark: memory?.stopped ?? false,
     launchedWith: undefined,
+    keptFor: memory?.ownerUid,
     generation: 0,
     foreign: undefined,
     busy: false,

@@ -18,7 +18,7 @@ export function memoryOf(held: Held): Memory | undefined {
     textHash: textHash(file.text),
     stamp: file.stamp,
     good: file.good === undefined ? undefined : { text: file.good.text, ownerUid: file.good.ownerUid },
-    ownerUid: file.ownerUid,
+    ownerUid: held.keptFor ?? file.ownerUid,
     stopped: held.stopMark,
     applied: held.memory?.applied,
   };

@@ -4,7 +4,7 @@ import { failuresOf } from '../core/state.ts';
 import { encodeTag } from '../core/tag.ts';
 import { type Held, seenOf } from '../held.ts';
 import { logLimits } from './log-limits.ts';
-import { textHash } from './record.ts';
+import { memoryOf, textHash } from './record.ts';
 import type { World } from './world.ts';
 
 /** Start the next generation: a keeper if there is none, then a jail in it. */
@@ -15,12 +15,13 @@ export async function startVassal(world: World, held: Held, fresh: boolean): Pro
   held.generation = generation;
   held.statusText = undefined;
   if (!fresh) held.restarts += 1;
-  const before = held.attempt?.ownerUid ?? held.memory?.ownerUid;
+  const before = held.keptFor ?? held.attempt?.ownerUid;
   const { spec, revision, ownerUid } = good;
   held.attempt = { spec, revision, ownerUid, stamp: held.file.stamp, turns: held.turns };
   world.emperor.apply(held, { type: 'start-sent', generation, fresh });
   try {
     if (before !== undefined && before !== ownerUid) await disinherit(world, held);
+    keepFor(world, held, ownerUid);
     await launch(world, held, { spec, revision, generation });
   } catch (error) {
     if (!(error instanceof EmperorError))
@@ -40,6 +41,13 @@ async function disinherit(world: World, held: Held): Promise<void> {
   Object.assign(held, { lastEnded: undefined, restarts: 0, oomKills: 0, pidsMaxHits: 0, droppedLines: 0 });
   held.history.clear();
   await world.disinherit(held.name);
+}
+
+function keepFor(world: World, held: Held, ownerUid: number): void {
+  if (held.keptFor === ownerUid) return;
+  held.keptFor = ownerUid;
+  const memory = memoryOf(held);
+  if (memory !== undefined) world.store.saveLater(held.name, memory);
 }
 
 type What = { readonly spec: VassalSpec; readonly revision: string; readonly generation: number };

@@ -32,7 +32,7 @@ export function executorsIn(world: World): Executors {
 }
 
 async function forgetVassal(world: World, held: Held): Promise<void> {
-  const ownerUid = held.attempt?.ownerUid ?? held.memory?.ownerUid;
+  const ownerUid = held.keptFor ?? held.attempt?.ownerUid;
   if (ownerUid !== undefined) world.store.saveLater(held.name, tombstone(ownerUid));
   world.freeUid(held.name);
   world.emperor.drop(held);
