@@ -336,6 +336,7 @@ export class EmperorUnderTest {
 
   /** Take all vassals away; returns what they left behind. */
   async reset(): Promise<readonly string[]> {
+    mkdirSync(this.vassals, { recursive: true, mode: 0o755 });
     if (this.#running === undefined) await this.start();
     for (const file of peekDir(this.vassals)) rmSync(this.path(file), { recursive: true, force: true });
     await waitUntil(

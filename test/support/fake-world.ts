@@ -128,6 +128,7 @@ export class FakeWorld {
   write(name: string, spec: VassalSpec | undefined, revision = 'a', stamp = '1'): Held {
     const held = this.emperor.hold(named(name));
     held.file = spec === undefined ? undefined : fileOf(spec, revision, stamp);
+    held.gone = spec === undefined;
     this.emperor.reorder();
     this.emperor.mark(held);
     return held;

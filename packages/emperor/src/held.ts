@@ -14,6 +14,8 @@ import type { Memory } from './store/memory.ts';
 export type Held = {
   readonly name: VassalName;
   file: FileState | undefined;
+  /** A complete read proved that there is no file; without it and without a file we only do not know. */
+  gone: boolean;
   memory: Memory | undefined;
   state: VassalState;
   attempt: Attempt | undefined;
@@ -64,6 +66,7 @@ export function newHeld(name: VassalName, memory: Memory | undefined, now: numbe
   return {
     name,
     file: undefined,
+    gone: false,
     memory,
     state: { ...STOPPED, since: now },
     attempt: undefined,
@@ -105,10 +108,23 @@ function keeperOf({ foreign, lost, keeper }: Held): Seen['keeper'] {
   return keeper === undefined ? 'none' : 'held';
 }
 
+/** Nothing is known of its file yet, or the source cannot be read: what runs goes on, nothing is started. */
+function unknown(held: Held, closing: boolean): Wanted {
+  return {
+    spec: undefined,
+    revision: undefined,
+    ownerUid: undefined,
+    stamp: '',
+    revoked: false,
+    run: !closing && !held.stopMark,
+    turns: held.turns,
+  };
+}
+
 /** What should be; undefined once the file is gone. `closing`: the emperor stops everything. */
 export function wantedOf(held: Held, closing: boolean): Wanted | undefined {
   const { file } = held;
-  if (file === undefined) return undefined;
+  if (file === undefined) return held.gone ? undefined : unknown(held, closing);
   const spec = file.good?.spec;
   const isThere = held.attempt !== undefined || held.foreign !== undefined;
   const asked = held.turns.start + held.turns.restart > 0 || isThere;

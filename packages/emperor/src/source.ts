@@ -150,6 +150,7 @@ export class Source {
     };
     const known = before ?? recollect(held.memory, held.launchedWith, text, textHash);
     held.file = readFile(known, text, decode, textHash);
+    held.gone = false;
     if (before === undefined) this.#relate(held, text, decode);
     this.#remember(held);
     emperor.mark(held);
@@ -168,6 +169,7 @@ export class Source {
     const held = this.#parts.emperor.hold(name);
     this.#fingerprints.delete(name);
     held.file = refuseFile(held.file, refused);
+    held.gone = false;
     this.#parts.emperor.mark(held);
   }
 
@@ -195,6 +197,7 @@ export class Source {
     this.#fingerprints.delete(name);
     if (held.file !== undefined) this.#parts.log.info('vassal file gone', { vassal: name });
     held.file = undefined;
+    held.gone = true;
     this.#parts.emperor.mark(held);
   }
 

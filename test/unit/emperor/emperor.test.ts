@@ -322,3 +322,19 @@ test('a keeper of another version that does not end is tried again until it does
   expect(world.endedForeign).toHaveLength(2);
   expect(held).toMatchObject({ trouble: undefined, state: { is: 'running', generation: 8 } });
 });
+
+test('what was adopted goes on while nothing is known of its file, and ends once the file is proved gone', async () => {
+  const world = new FakeWorld();
+  const held = world.write('blog', specOf('blog'));
+  await world.settle();
+  held.file = undefined;
+  held.gone = false;
+  world.emperor.mark(held);
+  await world.settle();
+  expect(held.state.is).toBe('running');
+
+  held.gone = true;
+  world.emperor.mark(held);
+  await world.settle();
+  expect(world.emperor.vassals.size).toBe(0);
+});

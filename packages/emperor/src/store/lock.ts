@@ -1,5 +1,5 @@
 import { readFileSync, readlinkSync, renameSync, symlinkSync, unlinkSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { EmperorError, isErrno } from '@emperor/common/errors';
 
 /** A held lock; `release` removes it. */
@@ -26,7 +26,11 @@ function tryLink(target: string, path: string): boolean {
     return true;
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;
-    throw error;
+    if (!isErrno(error, 'EACCES', 'EPERM')) throw error;
+    throw new EmperorError('not_permitted', `cannot use ${dirname(path)}`, {
+      cause: error,
+      hint: 'run the emperor as root, or give it directories of its own',
+    });
   }
 }
 
