@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { afterAll, expect, test } from 'vitest';
-import { endProcess, REPOSITORY } from '../support/emperor-under-test.ts';
-import { descendants, isAlive } from '../support/processes.ts';
+import { REPOSITORY } from '../support/emperor-under-test.ts';
+import { descendants, endProcess, isAlive } from '../support/processes.ts';
 import { waitUntil } from '../support/wait-until.ts';
 
 const started = new Set<number>();

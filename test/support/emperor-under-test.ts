@@ -28,7 +28,7 @@ import {
 } from './leak-check.ts';
 import { OwnCgroup } from './own-cgroup.ts';
 import { compiledProbe, ProbeFacts } from './probe.ts';
-import { isAlive, peek, peekDir } from './processes.ts';
+import { endProcess, isAlive, peek, peekDir } from './processes.ts';
 import { type CommandResult, type CommandSettings, runCommand } from './run-command.ts';
 import { PATIENCE_MS, pauseMs, waitUntil } from './wait-until.ts';
 
@@ -424,13 +424,4 @@ export function vassalFile(command: string, ...lines: readonly string[]): string
 
 export function isRunning(vassal: VassalJson): boolean {
   return vassal.state === 'running' && vassal.ready && vassal.pid !== null;
-}
-
-/** SIGKILL; a process that is gone already is fine. */
-export function endProcess(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch {
-    // Gone already.
-  }
 }

@@ -82,3 +82,12 @@ export function descendants(root: number): readonly number[] {
 export function isSpawner(facts: ProcessFacts): boolean {
   return facts.comm === 'keeper' && /\bspawner\b/.test(facts.cmdline.join(' '));
 }
+
+/** SIGKILL; a process that is gone already is fine. */
+export function endProcess(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // Gone already.
+  }
+}
