@@ -107,6 +107,9 @@ export class FakeWorld {
   readonly endedForeign: { path: string; stop: GracefulStop | undefined }[] = [];
   /** Keepers of other versions do not end while set. */
   undying: Error | undefined;
+  /** Keepers start only when `letKeepersCome` is called. */
+  slowKeepers = false;
+  readonly #coming: (() => void)[] = [];
   /** Rejects the next preparations with this. */
   unprepared: Error | undefined;
 
@@ -147,6 +150,10 @@ export class FakeWorld {
     return held;
   }
 
+  letKeepersCome(): void {
+    for (const come of this.#coming.splice(0)) come();
+  }
+
   /** The newest keeper of this vassal. */
   keeperOf(name: string): FakeKeeper {
     const keeper = this.keepers.findLast((one) => one.name === name);
@@ -167,6 +174,7 @@ export class FakeWorld {
       store: this.store,
       random: () => 0,
       startKeeper: async (name, listener) => {
+        if (this.slowKeepers) await new Promise<void>((resolve) => this.#coming.push(resolve));
         const keeper = new FakeKeeper(name, 1_000 + this.keepers.length, listener, this.clock);
         keeper.isHung = this.hung.has(name);
         this.keepers.push(keeper);

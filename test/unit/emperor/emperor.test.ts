@@ -338,3 +338,18 @@ test('what was adopted goes on while nothing is known of its file, and ends once
   await world.settle();
   expect(world.emperor.vassals.size).toBe(0);
 });
+
+test('a keeper that comes after its launch could not be prepared is let go with its vassal', async () => {
+  const world = new FakeWorld();
+  world.unprepared = new EmperorError('state_unwritable', 'no space');
+  world.slowKeepers = true;
+  world.write('blog', specOf('blog'));
+  await world.settle();
+  world.write('blog', undefined);
+  await world.settle();
+  world.letKeepersCome();
+  await world.settle();
+
+  expect(world.keeperOf('blog').commands.at(-1)).toEqual({ do: 'quit' });
+  expect(world.emperor.vassals.size).toBe(0);
+});

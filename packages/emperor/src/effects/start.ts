@@ -53,7 +53,11 @@ function keepFor(world: World, held: Held, ownerUid: number): void {
 type What = { readonly spec: VassalSpec; readonly revision: string; readonly generation: number };
 
 async function launch(world: World, held: Held, { spec, revision, generation }: What): Promise<void> {
-  const [keeper, { blob }] = await Promise.all([keeperOf(world, held), world.prepare(spec, generation)]);
+  const starting = keeperOf(world, held);
+  const preparing = world.prepare(spec, generation);
+  // Also when one fails: a keeper that comes after all must find its vassal still held.
+  await Promise.allSettled([starting, preparing]);
+  const [keeper, { blob }] = [await starting, await preparing];
   const tag = encodeTag({
     revision,
     stamp: held.attempt?.stamp ?? '',
