@@ -33,12 +33,19 @@ test('gunicorn with Flask serves, survives a killed worker, reloads at a touch',
   const before = await emperor.running('flask');
   expect(await httpGet(port)).toEqual({ status: 200, body: `hello from flask as ${before.uid}\n` });
 
-  const [worker = 0] = await waitUntil('the workers', () => {
-    const workers = descendants(before.pid);
-    return workers.length >= 2 ? workers : undefined;
+  const workers = await waitUntil('the workers', () => {
+    const seen = descendants(before.pid);
+    return seen.length >= 2 ? seen : undefined;
   });
-  process.kill(worker, 'SIGKILL');
-  await waitUntil('an answer', async () => ((await httpGet(port))?.status === 200 ? true : undefined));
+  process.kill(workers[0] ?? 0, 'SIGKILL');
+  // A worker that is still booting would not hear the stop signal below.
+  await emperor.printed('flask', 'Booting worker with pid', 3);
+  const booted = /worker with pid: (\d+)/.exec(
+    emperor.log('flask').findLast((line) => line.includes('Booting')) ?? '',
+  )?.[1];
+  await waitUntil(`an answer of worker ${booted}`, async () =>
+    (await httpGet(port, '/pid'))?.body === booted ? true : undefined,
+  );
   expect((await emperor.running('flask')).pid).toBe(before.pid);
 
   emperor.touch('flask.ini');

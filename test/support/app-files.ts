@@ -1,4 +1,4 @@
-/** A Flask application: / says who answers, /slow?s=N takes its time, /die ends its process. */
+/** A Flask application: / says who answers, /pid which worker, /slow?s=N takes its time. */
 export const FLASK_APP = `import os, time
 from flask import Flask, request
 
@@ -7,6 +7,10 @@ app = Flask(__name__)
 @app.route("/")
 def hello():
     return "hello from %s as %d\\n" % (os.environ.get("EMPEROR_VASSAL"), os.getuid())
+
+@app.route("/pid")
+def pid():
+    return str(os.getpid())
 
 @app.route("/slow")
 def slow():
