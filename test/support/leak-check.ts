@@ -81,7 +81,9 @@ function leftProcesses(scope: LeakScope, emperorPid: number | undefined): readon
     const facts = processFacts(pid);
     if (facts === undefined) return [];
     const isOurSpawner = facts.ppid === emperorPid && isSpawner(facts) && facts.state !== 'Z';
-    if (pid === emperorPid || isOurSpawner) return [];
+    // Orphans of an emperor that was killed: the machine's init reaps them when it comes round to it.
+    const isReaped = facts.state === 'Z' && facts.ppid === 1;
+    if (pid === emperorPid || isOurSpawner || isReaped) return [];
     return [
       `process ${pid} (${facts.comm}, state ${facts.state}, parent ${facts.ppid}): ${facts.cmdline.join(' ')}`,
     ];
