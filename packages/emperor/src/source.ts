@@ -96,17 +96,20 @@ export class Source {
   async #lookUntilQuiet(): Promise<void> {
     for (;;) {
       this.#again = false;
-      await this.#lookOnce().catch((error: unknown) => {
+      const found = await this.#lookOnce().catch((error: unknown) => {
         this.#parts.log.error('scan failed', { error: describeError(error), stack: stackOf(error) });
+        return 0;
       });
       if (!this.#again || this.#closed) break;
-      // What this pass found comes first; and hints come in bursts.
-      await new Promise<void>((resolve) => this.#parts.clock.after(BREATHER_MS, resolve));
+      // What a pass found is started before the next one; a pass that found nothing (an editor's temporary file)
+      // must not hold up what the hint that came meanwhile is about.
+      if (found > 0) await new Promise<void>((resolve) => this.#parts.clock.after(BREATHER_MS, resolve));
     }
     this.#setWake();
   }
 
-  async #lookOnce(): Promise<void> {
+  /** Resolves with the number of files that were new or had changed. */
+  async #lookOnce(): Promise<number> {
     const { monitor, decoder } = this.#parts;
     const scan = await monitor.scan();
     const changed = [...scan.files.values()].filter(
@@ -122,6 +125,7 @@ export class Source {
     for (const refused of scan.refused.values()) this.#refuse(scan, refused.name);
     this.#judge(scan);
     if (changed.length > 0 || scan.refused.size > 0) this.#parts.emperor.reorder();
+    return changed.length;
   }
 
   #read(file: SourceFile, text: FileText): void {
