@@ -67,7 +67,7 @@ test.each([
 test('kill-mode = control-group sends the stop signal to every process', async () => {
   emperor.write(
     'blog.ini',
-    `[vassal]\ncommand = sh -c "${emperor.probe} slow 10 & ${emperor.probe} slow 10 & wait; wait"\nkill-mode = control-group\n`,
+    `[vassal]\ncommand = sh -c "trap : TERM; ${emperor.probe} slow 10 & ${emperor.probe} slow 10 & wait; wait"\nkill-mode = control-group\n`,
   );
   await emperor.running('blog');
   await emperor.printed('blog', 'slow up', 2);

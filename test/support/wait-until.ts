@@ -15,6 +15,7 @@ export async function waitUntil<T>(
   what: string | (() => Promise<string>),
   look: () => Promise<T | undefined> | T | undefined,
   patienceMs: number = PATIENCE_MS,
+  pollMs: number = POLL_MS,
 ): Promise<T> {
   const until = systemClock.now() + patienceMs;
   for (;;) {
@@ -23,6 +24,6 @@ export async function waitUntil<T>(
     if (systemClock.now() > until) {
       throw new Error(`waited ${patienceMs} ms for ${typeof what === 'string' ? what : await what()}`);
     }
-    await pauseMs(POLL_MS);
+    await pauseMs(pollMs);
   }
 }
