@@ -17,6 +17,8 @@ const SAFETY_SCAN_MS = 60_000;
 
 /** Between a pass and the next one when hints came meanwhile. */
 const BREATHER_MS = 10;
+/** After so many passes in a row that found nothing it is noise: then hints are gathered. */
+const EMPTY_PASSES_AT_ONCE = 2;
 
 /** Files are decoded this long before everybody else has a turn. */
 const LONGEST_TURN_MS = 8;
@@ -94,7 +96,7 @@ export class Source {
   }
 
   async #lookUntilQuiet(): Promise<void> {
-    for (;;) {
+    for (let empty = 0; ; ) {
       this.#again = false;
       const found = await this.#lookOnce().catch((error: unknown) => {
         this.#parts.log.error('scan failed', { error: describeError(error), stack: stackOf(error) });
@@ -103,7 +105,9 @@ export class Source {
       if (!this.#again || this.#closed) break;
       // What a pass found is started before the next one; a pass that found nothing (an editor's temporary file)
       // must not hold up what the hint that came meanwhile is about.
-      if (found > 0) await new Promise<void>((resolve) => this.#parts.clock.after(BREATHER_MS, resolve));
+      empty = found > 0 ? 0 : empty + 1;
+      if (found > 0 || empty > EMPTY_PASSES_AT_ONCE)
+        await new Promise<void>((resolve) => this.#parts.clock.after(BREATHER_MS, resolve));
     }
     this.#setWake();
   }
