@@ -20,6 +20,8 @@ export type Held = {
   state: VassalState;
   attempt: Attempt | undefined;
   keeper: Keeper | undefined;
+  /** The keeper while it is being told to quit. */
+  leaving: Keeper | undefined;
   /** The keeper died, or an earlier one left a jail behind: clean up before anything else. */
   lost: boolean;
   turns: Turns;
@@ -71,6 +73,7 @@ export function newHeld(name: VassalName, memory: Memory | undefined, now: numbe
     state: { ...STOPPED, since: now },
     attempt: undefined,
     keeper: undefined,
+    leaving: undefined,
     lost: false,
     turns: NO_TURNS,
     stopMark: memory?.stopped ?? false,

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { EmperorError, isErrno } from '@emperor/common/errors';
+import { EmperorError } from '@emperor/common/errors';
 import type { GracefulStop } from '@emperor/vassal/keeper/keeper';
 import { generationOf, type StopCause } from '../core/state.ts';
 import type { Held } from '../held.ts';
@@ -71,25 +71,20 @@ export async function reapOrphan(world: World, held: Held): Promise<void> {
     world.emperor.apply(held, { type: 'gone', generation, jitter: world.random() });
 }
 
-/** End the keeper of a vassal that is at rest; its private /tmp goes with it. */
+/** End the keeper of a vassal that is at rest; its private /tmp goes with it. Tried again until it is gone. */
 export async function releaseKeeper(held: Held): Promise<void> {
   const { keeper } = held;
   if (keeper === undefined) return;
-  // Before the command: from here on its end is no loss.
+  // From here on its end is no loss.
+  held.leaving = keeper;
+  const errno = await keeper.send({ do: 'quit' }).catch(() => undefined);
+  const hasEnded = held.leaving === undefined;
+  held.leaving = undefined;
+  if (!hasEnded && errno !== 0) {
+    const why = errno === undefined ? 'it does not answer' : `errno ${errno}`;
+    throw new EmperorError('keeper_failed', `keeper ${keeper.pid} of ${held.name} did not quit: ${why}`);
+  }
   held.keeper = undefined;
-  const errno = await keeper.send({ do: 'quit' }).catch((error: unknown) => ended(error));
-  if (errno === 0) return;
-  held.keeper = keeper;
-  throw new EmperorError(
-    'keeper_failed',
-    `keeper ${keeper.pid} of ${held.name} did not quit (errno ${errno})`,
-  );
-}
-
-/** A keeper that is gone already has quit. */
-function ended(error: unknown): number {
-  if (error instanceof EmperorError || isErrno(error, 'EPIPE', 'ECONNRESET')) return 0;
-  throw error;
 }
 
 /** `reload = signal`: the jail stays, the app is told. */

@@ -21,9 +21,13 @@ function hearInTime(world: World, held: Held, fact: KeeperFact): void {
   held.replay.push(fact);
 }
 
-/** A keeper that quit at our word was let go before (`held.keeper` is undefined then). */
+/** A keeper that quits at our word is no loss. */
 function lost(world: World, held: Held): void {
   if (held.keeper === undefined) return;
+  if (held.leaving !== undefined) {
+    held.leaving = undefined;
+    return;
+  }
   world.log.error('keeper died', { vassal: held.name, keeperPid: held.keeper.pid });
   keeperLost(world, held);
 }
