@@ -60,7 +60,9 @@ export function holdForeign(world: Pick<World, 'emperor'>, found: ForeignFound):
 function listenerOf(world: World, text: string): KeeperListener {
   const name = decodeVassalName(text);
   if (name === undefined) return { onFact: () => undefined, onGone: () => undefined };
-  return listenTo(world, world.emperor.hold(name));
+  const held = world.emperor.hold(name);
+  held.listener = listenTo(world, held);
+  return held.listener;
 }
 
 function attach(world: World, keeper: Keeper): void {

@@ -1,7 +1,7 @@
 import type { Cancel } from '@emperor/common/clock';
 import type { VassalName } from '@emperor/common/name';
 import type { KeeperFact } from '@emperor/vassal/keeper/facts';
-import type { Keeper } from '@emperor/vassal/keeper/keeper';
+import type { Keeper, KeeperListener } from '@emperor/vassal/keeper/keeper';
 import type { LifecycleSpec } from '@emperor/vassal/spec/spec';
 import { type Attempt, NO_TURNS, type Turns, type Wanted } from './core/desired.ts';
 import type { FileState, Remembered } from './core/file-state.ts';
@@ -20,6 +20,8 @@ export type Held = {
   state: VassalState;
   attempt: Attempt | undefined;
   keeper: Keeper | undefined;
+  /** Who hears `keeper`. */
+  listener: KeeperListener | undefined;
   /** The keeper while it is being told to quit. */
   leaving: Keeper | undefined;
   /** The keeper died, or an earlier one left a jail behind: clean up before anything else. */
@@ -73,6 +75,7 @@ export function newHeld(name: VassalName, memory: Memory | undefined, now: numbe
     state: { ...STOPPED, since: now },
     attempt: undefined,
     keeper: undefined,
+    listener: undefined,
     leaving: undefined,
     lost: false,
     turns: NO_TURNS,

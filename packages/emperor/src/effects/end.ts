@@ -85,6 +85,7 @@ export async function releaseKeeper(held: Held): Promise<void> {
     throw new EmperorError('keeper_failed', `keeper ${keeper.pid} of ${held.name} did not quit: ${why}`);
   }
   held.keeper = undefined;
+  held.listener = undefined;
 }
 
 /** `reload = signal`: the jail stays, the app is told. */

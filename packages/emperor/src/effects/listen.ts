@@ -11,7 +11,12 @@ type FactOf<T extends KeeperFact['type']> = Extract<KeeperFact, { type: T }>;
 
 /** What one vassal's keeper says becomes events, live and replayed alike. */
 export function listenTo(world: World, held: Held): KeeperListener {
-  return { onFact: (fact) => hearInTime(world, held, fact), onGone: () => lost(world, held) };
+  const listener: KeeperListener = {
+    onFact: (fact) => hearInTime(world, held, fact),
+    // The end of a keeper that was let go may be heard when the next one is held already.
+    onGone: () => (held.listener === listener ? lost(world, held) : undefined),
+  };
+  return listener;
 }
 
 /** Before the emperor has begun, facts wait; what a generation was launched with is needed to read the files. */

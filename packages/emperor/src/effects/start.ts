@@ -84,8 +84,10 @@ function forget(world: World, held: Held, generation: number): void {
 
 async function keeperOf(world: World, held: Held): ReturnType<World['startKeeper']> {
   if (seenOf(held).keeper === 'held' && held.keeper !== undefined) return held.keeper;
-  const keeper = await world.startKeeper(held.name, world.listen(held));
+  const listener = world.listen(held);
+  const keeper = await world.startKeeper(held.name, listener);
   held.keeper = keeper;
+  held.listener = listener;
   return keeper;
 }
 
