@@ -38,6 +38,8 @@ const COMMAND = join(REPOSITORY, 'node_modules/.bin/emperor');
 export type EmperorSettings = {
   /** Lines for `[emperor]` of emperor.ini, and after a blank line other sections. */
   readonly config?: string;
+  /** How many private uids it has; 5,000 unless told. */
+  readonly uidCount?: number;
   /** Given to every emperor of this test beside a secret that no app may see. */
   readonly env?: Readonly<Record<string, string>>;
 };
@@ -91,7 +93,7 @@ export class EmperorUnderTest {
       base: this.base,
       runDir: this.runDir,
       cgroup: this.cgroup,
-      uids: [firstUid, firstUid + 4_999],
+      uids: [firstUid, firstUid + (settings.uidCount ?? 5_000) - 1],
     };
     this.configure(settings.config ?? '');
   }
