@@ -1,4 +1,10 @@
 import { decodeVassalName, type VassalName } from '@emperor/common/name';
+import { decodeTable } from '@emperor/common/options/decode';
+import { vassalOptions } from '@emperor/vassal/options';
+import { filtersOf } from '@emperor/vassal/spec/filters';
+import { hooksOf } from '@emperor/vassal/spec/hooks';
+import { joiningOf } from '@emperor/vassal/spec/joining';
+import { rootOf } from '@emperor/vassal/spec/root';
 import type { LifecycleSpec, VassalSpec } from '@emperor/vassal/spec/spec';
 
 /** A legal name, for tests. */
@@ -27,6 +33,8 @@ export const LIFECYCLE: LifecycleSpec = {
   touchReload: [],
 };
 
+const DEFAULTS = decodeTable(vassalOptions, new Map()).values;
+
 /** A spec with one lifecycle and otherwise what an empty file gives. */
 export function specOf(name: string, lifecycle: Partial<LifecycleSpec> = {}, ownerUid = 0): VassalSpec {
   return {
@@ -51,6 +59,10 @@ export function specOf(name: string, lifecycle: Partial<LifecycleSpec> = {}, own
       proc: 'private',
       protectSystem: 'full',
     },
+    root: rootOf(DEFAULTS),
+    joining: joiningOf(DEFAULTS),
+    hooks: hooksOf(DEFAULTS),
+    filters: filtersOf(DEFAULTS),
     limits: { memoryMaxBytes: undefined, cpuMaxPercent: undefined, pidsMax: 512, rlimits: [] },
     lifecycle: { ...LIFECYCLE, ...lifecycle },
     output: { logMaxBytes: 16_777_216, logKeep: 5, logRate: 0 },

@@ -4,8 +4,12 @@ import type { Ready, Rlimit, VassalSpec } from '../spec/spec.ts';
 import { capabilitySet } from './capabilities.ts';
 import type { Directive, DirectiveWord } from './directive.ts';
 import { environmentDirectives, notifyPathOf, workingDirectoryOf } from './environment.ts';
+import { filterDirectives } from './filters.ts';
+import { hookDirectives } from './hooks.ts';
+import { joiningDirectives } from './joining.ts';
 import { mountDirectives, plain } from './mounts.ts';
 import { cloneFlags } from './namespaces.ts';
+import { rootDirectives } from './root.ts';
 import type { JailRun } from './run.ts';
 
 /** RLIMIT_* of asm-generic/resource.h, the same on x86-64 and arm64. */
@@ -46,6 +50,9 @@ export function planJail(
   return [
     ...cgroupDirectives(run.cgroups),
     ...(namespaces.length === 0 ? [] : [directive('unshare', cloneFlags(namespaces))]),
+    ...joiningDirectives(spec, run),
+    ...hookDirectives(spec, run),
+    ...rootDirectives(spec, run),
     ...mountDirectives(spec, host.paths, run),
     ...(jail.hostname === undefined ? [] : [directive('hostname', jail.hostname)]),
     ...(namespaces.includes('net') ? [directive('loopback')] : []),
@@ -56,6 +63,7 @@ export function planJail(
     directive('caps', capabilitySet(identity.caps)),
     ...(identity.noNewPrivs ? [directive('no-new-privs')] : []),
     ...(scoped ? [directive('landlock-scope', SCOPES)] : []),
+    ...filterDirectives(spec, run),
     directive('umask', app.umask.toString(8)),
     directive('notify', notifyPathOf(spec, run)),
     ...readyDirectives(lifecycle.ready),

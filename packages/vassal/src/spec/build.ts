@@ -5,10 +5,14 @@ import type { Layer, Option } from '@emperor/common/options/option';
 import { coverOf } from '../jail/mounts.ts';
 import { type VassalOptionName, type VassalValues, vassalOptions } from '../options/index.ts';
 import type { AccountsQuery } from './accounts.ts';
-import { type Draft, grant, type RuleContext, report, writtenOf } from './draft.ts';
+import { type Draft, grant, type Rule, type RuleContext, report, writtenOf } from './draft.ts';
+import { FILTER_RULES, filtersOf } from './filters.ts';
+import { HOOK_RULES, hooksOf } from './hooks.ts';
 import { HOST_RULES, resourceOf, rlimitNames } from './host-rules.ts';
 import { type Persona, resolvePersona } from './identity-rules.ts';
+import { JOINING_RULES, joiningOf } from './joining.ts';
 import { applyBounds, type Bounds, builtInBounds } from './policy.ts';
+import { ROOT_RULES, rootOf } from './root.ts';
 import { CROSS_OPTION_RULES } from './rules.ts';
 import type { SpecSource } from './source.ts';
 import type { JailSpec, LifecycleSpec, LimitsSpec, VassalSpec } from './spec.ts';
@@ -45,8 +49,7 @@ export function buildSpec(source: SpecSource, world: Omit<RuleContext, 'source'>
   const bounded = bound({ values, diagnostics: [...refused, ...diagnostics], reasons: new Map() }, context, [
     builtInBounds(source.owner.powers),
   ]);
-  const rules = [...CROSS_OPTION_RULES, ...HOST_RULES];
-  const draft = rules.reduce((before, rule) => rule(before, context), bounded);
+  const draft = RULES.reduce((before, rule) => rule(before, context), bounded);
   const resolved = resolvePersona(draft.values, context);
   const spec = assemble(source, draft.values, resolved.persona);
   const lost = spec === undefined ? [] : lostPaths(spec, source);
@@ -60,6 +63,16 @@ export function buildSpec(source: SpecSource, world: Omit<RuleContext, 'source'>
     },
   };
 }
+
+/** Options that take others away come before those that these rules judge; what the host can give comes last. */
+const RULES: readonly Rule[] = [
+  ...JOINING_RULES,
+  ...ROOT_RULES,
+  ...CROSS_OPTION_RULES,
+  ...HOOK_RULES,
+  ...FILTER_RULES,
+  ...HOST_RULES,
+];
 
 /** Which users and groups `buildSpec` is going to ask for; what a tenant may not set costs no question. */
 export function accountsAsked(sources: Iterable<Pick<SpecSource, 'owner' | 'raw'>>): AccountsQuery {
@@ -131,6 +144,10 @@ function assemble(
       noNewPrivs: values['no-new-privs'],
     },
     jail: jailOf(values),
+    root: rootOf(values),
+    joining: joiningOf(values),
+    hooks: hooksOf(values),
+    filters: filtersOf(values),
     limits: limitsOf(values),
     lifecycle: lifecycleOf(values),
     output: {

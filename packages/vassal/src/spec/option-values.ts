@@ -1,4 +1,8 @@
 import type { VassalOptionName } from '../options/index.ts';
+import { FILTER_VALUES } from './filters.ts';
+import { HOOK_VALUES } from './hooks.ts';
+import { JOINING_VALUES } from './joining.ts';
+import { ROOT_VALUES } from './root.ts';
 import type { Rlimit, VassalSpec } from './spec.ts';
 
 /**
@@ -24,6 +28,10 @@ export const OPTION_VALUES: { readonly [K in VassalOptionName]: (spec: VassalSpe
   'private-dev': ({ jail }) => jail.privateDev,
   proc: ({ jail }) => jail.proc,
   'protect-system': ({ jail }) => jail.protectSystem,
+  ...ROOT_VALUES,
+  ...JOINING_VALUES,
+  ...HOOK_VALUES,
+  ...FILTER_VALUES,
   'memory-max': ({ limits }) => limits.memoryMaxBytes,
   'cpu-max': ({ limits }) => limits.cpuMaxPercent,
   'pids-max': ({ limits }) => limits.pidsMax,

@@ -1,4 +1,8 @@
 import type { VassalName } from '@emperor/common/name';
+import type { FiltersSpec } from './filters.ts';
+import type { HooksSpec } from './hooks.ts';
+import type { JoiningSpec } from './joining.ts';
+import type { RootSpec } from './root.ts';
 
 /** Whose file it is decides the powers: root's file is the operator's, every other uid is a tenant. */
 export type Powers = 'operator' | 'tenant';
@@ -104,6 +108,10 @@ export type VassalSpec = {
   readonly app: AppSpec;
   readonly identity: IdentitySpec;
   readonly jail: JailSpec;
+  readonly root: RootSpec;
+  readonly joining: JoiningSpec;
+  readonly hooks: HooksSpec;
+  readonly filters: FiltersSpec;
   readonly limits: LimitsSpec;
   readonly lifecycle: LifecycleSpec;
   readonly output: OutputSpec;

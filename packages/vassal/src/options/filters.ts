@@ -1,0 +1,2 @@
+/** What the kernel refuses to the app beyond its rights. */
+export const filters = {};

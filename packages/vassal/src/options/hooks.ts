@@ -1,0 +1,2 @@
+/** What the operator has done around the jail. */
+export const hooks = {};

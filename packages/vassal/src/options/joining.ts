@@ -1,0 +1,2 @@
+/** Namespaces of others, and ours for others. */
+export const joining = {};

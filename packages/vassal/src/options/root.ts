@@ -1,0 +1,2 @@
+/** What the app sees as its file system. */
+export const root = {};
