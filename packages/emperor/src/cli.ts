@@ -2,7 +2,7 @@ import { systemClock } from '@emperor/common/clock';
 import { describeError, EmperorError, EXIT } from '@emperor/common/errors';
 import { neutralise } from '@emperor/common/terminal';
 import { type Invocation, parseQuickly } from './commands/arguments.ts';
-import type { CommandIo } from './commands/command.ts';
+import { type CommandIo, NOTIFY_FLAG } from './commands/command.ts';
 import { VERSION } from './version.ts';
 
 const WIDEST_HELP = 100;
@@ -48,9 +48,13 @@ async function readFully(argv: readonly string[]): Promise<Invocation | undefine
 }
 
 function withEnvironment({ command, args }: Invocation): Invocation {
-  const runtimeDir = process.env['EMPEROR_RUNTIME_DIR'];
+  const { EMPEROR_RUNTIME_DIR: runtimeDir, NOTIFY_SOCKET: socket } = process.env;
+  if (command.name === 'run') {
+    if (socket === undefined) return { command, args };
+    return { command, args: { ...args, flags: { ...args.flags, [NOTIFY_FLAG]: socket } } };
+  }
   // For clients only: an emperor is told by flag or file, not by what a shell happened to export.
-  if (runtimeDir === undefined || runtimeDir === '' || command.name === 'run') return { command, args };
+  if (runtimeDir === undefined || runtimeDir === '') return { command, args };
   return { command, args: { ...args, flags: { 'runtime-dir': runtimeDir, ...args.flags } } };
 }
 

@@ -1,6 +1,7 @@
 import { type Clock, systemClock } from '@emperor/common/clock';
 import { describeError } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
+import { serviceNotify } from '@emperor/vassal/keeper/service-notify';
 import { vassalOptions } from '@emperor/vassal/options';
 import { diffSpec } from '@emperor/vassal/spec/diff';
 import { act } from './actions.ts';
@@ -15,6 +16,7 @@ import { Emperor } from './emperor.ts';
 import { eventOf, launchFailureExplainer } from './explain/events.ts';
 import { usageTargetOf } from './groups.ts';
 import { type Host, openHost } from './host.ts';
+import { KEEPER_BINARY } from './keeper-binary.ts';
 import { winstonLog } from './log/winston-log.ts';
 import { directoryMonitor } from './monitor/directory.ts';
 import { logReader } from './output/read.ts';
@@ -27,8 +29,16 @@ import { sampler } from './stats/sample.ts';
 import { type EndOfRun, untilSignalled } from './until-signalled.ts';
 import { VERSION } from './version.ts';
 
+/** What whoever started us gave along. */
+export type StartedBy = {
+  /** Where the service manager wants to hear that we are up; undefined: nobody wants to. */
+  readonly notifySocket: string | undefined;
+  /** A handover asked for so far is heard from now on. */
+  readonly letHandoverThrough: () => void;
+};
+
 /** The composition root: build every port, hand them to the emperor, run until a signal ends it. */
-export async function runEmperor(settings: EmperorSettings): Promise<number> {
+export async function runEmperor(settings: EmperorSettings, startedBy: StartedBy): Promise<number> {
   const clock = systemClock;
   const log = winstonLog({ level: settings.logLevel, format: settings.logFormat });
   let emperor: Emperor | undefined;
@@ -53,6 +63,7 @@ export async function runEmperor(settings: EmperorSettings): Promise<number> {
   const lookAgain = () => void configuration.reload().then(() => source.lookAgain());
   // From here on a signal is heard, also one that comes while vassals are being adopted.
   const over = untilSignalled({ emperor, log, clock, lookAgain });
+  startedBy.letHandoverThrough();
 
   const world = buildWorld({ emperor, host, clock, log });
   const adopted = await adoptKeepers({ world, host, log });
@@ -80,7 +91,11 @@ export async function runEmperor(settings: EmperorSettings): Promise<number> {
     clock,
   });
 
+  const tell = serviceNotify({ keeperBinary: KEEPER_BINARY, socket: startedBy.notifySocket, log });
+  await tell(`READY=1\nSTATUS=${emperor.vassals.size} vassals, ${adopted} of them ran already`);
+
   const end = await over;
+  await tell('STOPPING=1');
   log.info(END[end], { vassals: emperor.vassals.size });
   await source.close();
   await control.close();

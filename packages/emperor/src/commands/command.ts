@@ -2,6 +2,9 @@ import type { Clock } from '@emperor/common/clock';
 
 export const DEFAULT_RUNTIME_DIR = '/run/emperor';
 
+/** Not on any command line: the place of NOTIFY_SOCKET among the flags of `run`. */
+export const NOTIFY_FLAG = 'notify-socket';
+
 /** What a command may touch of the world: where it writes, whether in colour, what time it is, when to end. */
 export type CommandIo = {
   readonly out: (text: string) => void;

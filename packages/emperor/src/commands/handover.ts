@@ -1,9 +1,9 @@
-import { readFileSync } from 'node:fs';
 import type { EmperorJson } from '@emperor/common/control/api';
-import { EmperorError, EXIT, isErrno } from '@emperor/common/errors';
+import { EmperorError, EXIT } from '@emperor/common/errors';
 import type { Arguments, CommandIo } from './command.ts';
 import { isSet } from './command.ts';
 import { controlOf } from './control.ts';
+import { askEmperor, isAlive, pause } from './emperor-process.ts';
 
 const PATIENCE_MS = 15_000;
 const LOOK_AGAIN_MS = 20;
@@ -11,7 +11,7 @@ const LOOK_AGAIN_MS = 20;
 /** `emperor handover`: the running emperor exits, all vassals live on; resolves when it is gone. */
 export async function runHandover(args: Arguments, io: CommandIo): Promise<number> {
   const emperor = await controlOf(args).emperor();
-  ask(emperor);
+  askEmperor(emperor, 'SIGUSR1');
   const deadline = io.clock.now() + PATIENCE_MS;
   while (isAlive(emperor.pid)) {
     if (io.clock.now() > deadline) throw stillThere(emperor);
@@ -24,34 +24,6 @@ export async function runHandover(args: Arguments, io: CommandIo): Promise<numbe
           'hint: the next one adopts them: emperor run\n',
   );
   return EXIT.ok;
-}
-
-function ask({ pid }: EmperorJson): void {
-  try {
-    process.kill(pid, 'SIGUSR1');
-  } catch (error) {
-    if (isErrno(error, 'ESRCH')) return;
-    throw new EmperorError('not_permitted', `cannot signal the emperor (pid ${pid})`, {
-      cause: error,
-      hint: 'run the command as the user that runs the emperor',
-    });
-  }
-}
-
-/** A zombie that its parent did not collect yet is gone for us. */
-function isAlive(pid: number): boolean {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return !stat.slice(stat.lastIndexOf(')')).startsWith(') Z');
-  } catch {
-    return false;
-  }
-}
-
-function pause({ clock }: CommandIo, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    clock.after(ms, resolve);
-  });
 }
 
 function stillThere({ pid }: EmperorJson): EmperorError {

@@ -2,22 +2,24 @@ import { resolve } from 'node:path';
 import { hasErrors, renderDiagnostic } from '@emperor/common/diagnostic';
 import { EmperorError } from '@emperor/common/errors';
 import { neutralise } from '@emperor/common/terminal';
+import { holdHandover } from '../early-handover.ts';
 import type { RunFlags } from '../settings.ts';
 import { loadSettings } from '../settings-load.ts';
-import { type Arguments, type CommandIo, textOf } from './command.ts';
+import { type Arguments, type CommandIo, NOTIFY_FLAG, textOf } from './command.ts';
 
 const PATH_FLAGS = ['vassals', 'runtime-dir', 'log-dir', 'state-dir'] as const;
 const OTHER_FLAGS = ['log-level', 'log-format'] as const;
 
 /** `emperor run`: the daemon in the foreground; resolves with its exit code when it is over. */
 export async function runRun(args: Arguments, io: CommandIo): Promise<number> {
+  const letHandoverThrough = holdHandover();
   const settings = await loadSettings(flagsOf(args));
   for (const diagnostic of settings.diagnostics) io.err(`${linesOf(renderDiagnostic(diagnostic))}\n`);
   if (hasErrors(settings.diagnostics)) {
     throw new EmperorError('config_invalid', 'the emperor cannot run with this configuration');
   }
   const { runEmperor } = await import('../main.ts');
-  return runEmperor(settings);
+  return runEmperor(settings, { notifySocket: textOf(args, NOTIFY_FLAG), letHandoverThrough });
 }
 
 /** What `emperor run` was told, paths made absolute here, where the working directory still means something. */

@@ -2,6 +2,7 @@ import { type CommandRow, DEFAULT_RUNTIME_DIR, type OptionRow } from './command.
 import { runHandover } from './handover.ts';
 import { runReload, runRestart, runStart, runStop } from './lifecycle.ts';
 import { runLogs } from './logs.ts';
+import { runShutdown } from './shutdown.ts';
 import { runStatus } from './status.ts';
 import { runWhy } from './why.ts';
 
@@ -154,5 +155,18 @@ export const COMMANDS: readonly CommandRow[] = [
     options: {},
     examples: ['emperor handover'],
     load: async () => runHandover,
+  },
+  {
+    name: 'shutdown',
+    operands: '',
+    fewest: 0,
+    most: 0,
+    summary: 'Stop every vassal as its file says, then end the running emperor.',
+    details:
+      'Waits until it is gone. Unlike `emperor stop --all` nothing is remembered: the next `emperor run` starts what ran. ' +
+      'This is what emperor-vassals.service does when the machine goes down.',
+    options: {},
+    examples: ['emperor shutdown'],
+    load: async () => runShutdown,
   },
 ];

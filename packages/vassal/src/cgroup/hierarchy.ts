@@ -117,10 +117,19 @@ function ownDirectory(mount: Mount, path: string): string | undefined {
   return path.startsWith(`${mount.root}/`) ? join(mount.point, path.slice(mount.root.length)) : undefined;
 }
 
-/** An emperor that was started from within its own leaf must not nest its tree in itself. */
+/** What DelegateSubgroup= of our systemd units says. */
+const SUBGROUP = '/emperor-main';
+
+/**
+ * The group that was given to us. An emperor that was started from within its own leaf must not nest its tree in
+ * itself; and a unit that says `DelegateSubgroup=emperor-main` delegates the group above: were we started in that one,
+ * systemd could not start us there again while vassals live below it (a group that passes controllers on takes no
+ * processes).
+ */
 function baseOf(own: string, instance: string): string {
   const at = own.indexOf(`/emperor-${instance}/`);
-  return at < 0 ? own : own.slice(0, at);
+  if (at >= 0) return own.slice(0, at);
+  return own.endsWith(SUBGROUP) ? own.slice(0, -SUBGROUP.length) : own;
 }
 
 function join(...parts: readonly string[]): string {
