@@ -1,0 +1,155 @@
+// What the tests in the machine share: the emperor's control socket, its unit, its groups. Emulated, everything is 30 to
+// 80 times slower than on a real machine, so nothing here measures time: it waits until something is so.
+import { execFile } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
+
+export const VASSALS = '/etc/emperor/vassals';
+export const PROBE = '/srv/app/probe';
+const SOCKET = '/run/emperor/control.sock';
+const PATIENCE_MS = 180_000;
+const LOOK_AGAIN_MS = 200;
+
+/** Run a program; resolves with what it wrote, rejects with it when the exit code is not among `codes`. */
+export function run(program, args, codes = [0]) {
+  return new Promise((resolve, reject) => {
+    execFile(program, args, { encoding: 'utf8', maxBuffer: 10_000_000 }, (error, stdout, stderr) => {
+      const code = error === null ? 0 : error.code;
+      if (codes.includes(code)) resolve({ code, stdout, stderr });
+      else reject(new Error(`${program} ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`));
+    });
+  });
+}
+
+export async function systemctl(...args) {
+  return (await run('systemctl', args)).stdout.trim();
+}
+
+/** A property of a unit, as `systemctl show` has it. */
+export function property(unit, name) {
+  return systemctl('show', '--value', '-p', name, unit);
+}
+
+/** Ask the emperor; the decoded answer, undefined for 404 and while nobody listens. */
+export function ask(path) {
+  return new Promise((resolve, reject) => {
+    const asked = request({ socketPath: SOCKET, path, headers: { connection: 'close' } }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(response.statusCode === 200 ? JSON.parse(text) : undefined));
+    });
+    asked.on('error', (error) => {
+      if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes(error.code)) resolve(undefined);
+      else reject(error);
+    });
+    asked.end();
+  });
+}
+
+/** Wait until `look` gives something; `what` is for the one who reads why it did not. */
+export async function until(what, look) {
+  const deadline = performance.now() + PATIENCE_MS;
+  let last;
+  while (performance.now() < deadline) {
+    last = await look();
+    if (last !== undefined && last !== false) return last;
+    await pause(LOOK_AGAIN_MS);
+  }
+  throw new Error(`waited in vain for ${typeof what === 'function' ? await what() : what}`);
+}
+
+/** Wait until a vassal is as `isSo` wants it. */
+export function vassalWhen(name, isSo) {
+  const said = async () =>
+    `${name}; it is ${JSON.stringify(await ask(`/v1/vassals/${name}`))}\n${JSON.stringify(await why(name))}`;
+  return until(said, async () => {
+    const seen = await ask(`/v1/vassals/${name}`);
+    return seen !== undefined && isSo(seen) ? seen : undefined;
+  });
+}
+
+/** Wait until it runs, under another pid than `before`. */
+export function running(name, before) {
+  return vassalWhen(name, ({ state, pid }) => state === 'running' && pid !== null && pid !== before);
+}
+
+export function why(name) {
+  return ask(`/v1/vassals/${name}/why`);
+}
+
+/** Write a vassal file as an editor does. */
+export function write(name, ...lines) {
+  writeFileSync(`${VASSALS}/.${name}.tmp`, `[vassal]\n${lines.join('\n')}\n`, { mode: 0o644 });
+  renameSync(`${VASSALS}/.${name}.tmp`, `${VASSALS}/${name}.ini`);
+}
+
+/** A vassal that runs the probe in this mode. */
+export function writeProbe(name, mode, ...lines) {
+  write(name, `command = ${PROBE} ${mode}`, ...lines);
+}
+
+/** Take a vassal's file away and wait until nothing of it is known. */
+export async function forget(name) {
+  rmSync(`${VASSALS}/${name}.ini`, { force: true });
+  await until(`${name} to be forgotten`, async () => (await ask(`/v1/vassals/${name}`)) === undefined);
+}
+
+/** What the app of a vassal printed, without the stamps. */
+export function output(name) {
+  const path = `/var/log/emperor/${name}/current`;
+  if (!existsSync(path)) return [];
+  return readFileSync(path, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => line.replace(/^\S+ (out|err) /, ''));
+}
+
+/** Wait until the app printed a line that matches. */
+export function printed(name, pattern) {
+  const said = () => `${pattern} in the log of ${name}, which has:\n${output(name).join('\n')}`;
+  return until(said, () => output(name).find((line) => pattern.test(line)));
+}
+
+export function isAlive(pid) {
+  return existsSync(`/proc/${pid}/stat`);
+}
+
+/** The v2 directory of a process. */
+export function groupOf(pid) {
+  const path = /^0::(.*)$/m.exec(readFileSync(`/proc/${pid}/cgroup`, 'utf8'))?.[1];
+  return `/sys/fs/cgroup${path}`;
+}
+
+/** A file of the group that a process is in. */
+export function limitOf(pid, file) {
+  return readFileSync(`${groupOf(pid)}/${file}`, 'utf8').trim();
+}
+
+/** The unit's group for vassals, by whichever unit holds it. */
+export function groupsOfEmperor() {
+  return ['emperor.service', 'emperor-jails.service'].flatMap((unit) => {
+    const dir = `/sys/fs/cgroup/system.slice/${unit}`;
+    const entries = existsSync(dir) ? readdirSync(dir) : [];
+    return entries.filter((entry) => /^emperor-[0-9a-f]{8}$/.test(entry)).map((entry) => `${dir}/${entry}`);
+  });
+}
+
+export function mountCount() {
+  return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length;
+}
+
+/** Start the emperor if it does not run, and wait until it answers. */
+export async function up() {
+  await systemctl('start', 'emperor.service');
+  return until('the emperor to answer', () => ask('/v1/emperor'));
+}
+
+/** Everything that could tell why a test failed. */
+export async function report() {
+  const journal = await run('journalctl', ['--no-pager', '-n', '60', '-u', 'emperor*'], [0, 1]);
+  process.stderr.write(`--- journal of the units\n${journal.stdout}\n`);
+}
