@@ -68,7 +68,7 @@ static const char *search_path(char **environment)
 
 /* As execvp, without its libc-dependent fall-back to a shell. errno: the last real one, EACCES before ENOENT.
  */
-static void exec_in_path(char **arguments, char **environment)
+void exec_in_path(char **arguments, char **environment)
 {
     char file[4096];
     bool denied = false;

@@ -99,6 +99,8 @@ void generation_settle(struct keeper *keeper, struct generation *g, int64_t now_
         look_again(g, now_ns);
         return;
     }
+    if (!undertaker_is_done(keeper, g, now_ns))
+        return;
     close_all(keeper, g);
     g->phase = PHASE_OVER;
     if (g->failed)

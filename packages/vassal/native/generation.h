@@ -7,6 +7,7 @@
 #include "io.h"
 #include "log.h"
 #include "report.h"
+#include "undertaker.h"
 
 #include <sys/types.h>
 
@@ -41,6 +42,7 @@ struct generation {
     int status, report, notify, init_pidfd, app_pidfd, events;
     struct stream streams[2]; /* out, err */
 
+    struct undertaker undertaker;
     int64_t retry_ns; /* look again at an end that takes long; NEVER */
     int64_t pause_ns; /* between two looks */
     int64_t empty_ns; /* since when the group is empty */

@@ -45,6 +45,9 @@ void say(enum word_kind kind, int value);
 /* app.c: become the app. The calling process is the tenant. */
 _Noreturn void app_exec(const struct spec *spec);
 
+/* app.c: exec the first word, looked up in the PATH of `environment`; returns with errno. */
+void exec_in_path(char **arguments, char **environment);
+
 /* environment.c: what the app finds in environ, from env-file and env. */
 char **environment_build(const struct spec *spec);
 

@@ -1,6 +1,8 @@
 /* Run by the child of the keeper, as root, in the namespaces that clone3 made; leaves it as the tenant. */
 #include "jail.h"
 
+#include "hook.h"
+
 /* The order is the design (docs/reference/keeper-protocol.md, design.md §7). Nothing here is optional at run
  * time: a step with nothing to do returns at once, it is not skipped by its caller. The v2 group and the
  * namespaces but the cgroup one are there from the first instruction (clone3). */

@@ -47,6 +47,7 @@ static void wait_for_generation(struct wait_list *list, struct generation *g)
         wait_for(list, g->notify, POLLIN, (struct waiter){FROM_NOTIFY, g, NULL});
     wait_for(list, g->report, POLLIN, (struct waiter){FROM_REPORT, g, NULL});
     wait_for(list, g->status, POLLIN, (struct waiter){FROM_STATUS, g, NULL});
+    wait_for(list, g->undertaker.link, POLLIN, (struct waiter){FROM_UNDERTAKER, g, NULL});
     if (g->phase == PHASE_ENDING)
         wait_for(list, g->events, POLLPRI, (struct waiter){FROM_EVENTS, g, NULL});
 }
@@ -108,6 +109,9 @@ static void dispatch(struct keeper *keeper, const struct waiter *waiter, short e
         break;
     case FROM_EVENTS:
         generation_settle(keeper, g, now_ns);
+        break;
+    case FROM_UNDERTAKER:
+        undertaker_readable(keeper, g);
         break;
     case FROM_CHILDREN:
         reap_children(keeper);

@@ -14,7 +14,7 @@
 #define ID_SIZE 65
 #define GENERATIONS 8
 
-#define WAITERS_MAX (GENERATIONS * 6 + 3)
+#define WAITERS_MAX (GENERATIONS * 7 + 3)
 
 enum source {
     FROM_STREAM,
@@ -22,6 +22,7 @@ enum source {
     FROM_REPORT,
     FROM_STATUS,
     FROM_EVENTS,
+    FROM_UNDERTAKER,
     FROM_CHILDREN,
     FROM_CLIENT,
     FROM_LISTENER

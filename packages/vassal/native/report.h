@@ -9,20 +9,25 @@
     X(SPEC, "spec")                                                                                          \
     X(LOG, "log")                                                                                            \
     X(CGROUP, "cgroup")                                                                                      \
+    X(HOOK_PRE_JAIL, "hook-pre-jail")                                                                        \
     X(NAMESPACES, "namespaces")                                                                              \
+    X(HOOK_POST_JAIL, "hook-post-jail")                                                                      \
     X(MOUNTS, "mounts")                                                                                      \
     X(ROOT, "root")                                                                                          \
     X(HOSTNAME, "hostname")                                                                                  \
     X(NETWORK, "network")                                                                                    \
     X(LIMITS, "limits")                                                                                      \
+    X(HOOK_AS_ROOT, "hook-as-root")                                                                          \
     X(NOTIFY, "notify")                                                                                      \
     X(IDENTITY, "identity")                                                                                  \
     X(LANDLOCK, "landlock")                                                                                  \
+    X(HOOK_AS_USER, "hook-as-user")                                                                          \
     X(CHDIR, "chdir")                                                                                        \
     X(ENV_FILE, "env-file")                                                                                  \
     X(TOUCH, "touch")                                                                                        \
     X(INIT, "init")                                                                                          \
-    X(EXEC, "exec")
+    X(EXEC, "exec")                                                                                          \
+    X(HOOK_POST_STOP, "hook-post-stop")
 
 enum stage {
 #define X(id, name) STAGE_##id,

@@ -23,7 +23,7 @@ int scratch_open(const struct scratch *scratch)
 }
 
 /* Slave: what the host mounts later is seen, what happens here is not seen there. */
-static int leave_host_mounts(struct scratch *scratch, struct failure *failure)
+int scratch_leave_host(struct scratch *scratch, struct failure *failure)
 {
     if (scratch->namespaced)
         return 0;
@@ -151,7 +151,7 @@ int scratch_prepare(struct scratch *scratch, const struct spec *spec, struct fai
         return 0;
     if (scratch->mounted && strcmp(scratch->path, spec->scratch) != 0)
         return note_failure(failure, STAGE_MOUNTS, EXDEV, spec->scratch); /* one per keeper, where it is */
-    if (leave_host_mounts(scratch, failure) < 0 || mount_scratch(scratch, spec->scratch, failure) < 0)
+    if (scratch_leave_host(scratch, failure) < 0 || mount_scratch(scratch, spec->scratch, failure) < 0)
         return -1;
     if (spec->private_tmp && mount_tmp(scratch, spec, failure) < 0)
         return -1;

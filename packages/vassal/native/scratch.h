@@ -15,6 +15,7 @@ struct scratch {
 };
 
 /* Make what `spec` needs and is not there yet: 0, or -1 with `failure`. */
+int scratch_leave_host(struct scratch *scratch, struct failure *failure);
 int scratch_prepare(struct scratch *scratch, const struct spec *spec, struct failure *failure);
 
 /* Open the scratch directory: a descriptor, or -1. */

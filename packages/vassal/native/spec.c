@@ -9,7 +9,7 @@
 #include <sched.h>
 #include <string.h>
 
-#define ARGUMENTS_MAX 3
+#define ARGUMENTS_MAX 4
 
 static const struct directive {
     const char *word;
@@ -80,6 +80,8 @@ static const char *check_whole(const struct spec *spec)
         return "arg";
     if (!writes_are_own(spec))
         return "cgroup-set";
+    if (!hooks_are_whole(spec))
+        return "hook-arg";
     if (spec->hostname && !(spec->unshare & CLONE_NEWUTS))
         return "hostname";
     if (spec->loopback && !(spec->unshare & CLONE_NEWNET))

@@ -33,6 +33,18 @@ struct mount_step {
     int tree;           /* while jailing: what was taken before anything changed, or -1 */
 };
 
+enum hook_phase { HOOK_PRE_JAIL, HOOK_POST_JAIL, HOOK_AS_ROOT, HOOK_AS_USER, HOOK_POST_STOP };
+
+#define HOOK_ARGS_MAX 256
+
+struct hook {
+    enum hook_phase phase;
+    int action; /* hook_actions.c */
+    int64_t limit_ns;
+    const char *text;    /* as people know it */
+    size_t first, count; /* in spec.hook_args */
+};
+
 struct cgroup_write {
     const char *dir, *file, *value;
 };
@@ -58,6 +70,11 @@ struct spec {
     LIST(struct cgroup_write, 64) cgroup_writes;
     LIST(struct counter, 16) counters;
     uint64_t unshare;
+
+    LIST(struct hook, 64) hooks;
+    LIST(char *, 1024) hook_args;
+    LIST(char *, 16) hook_env;
+    pid_t *jail_pid; /* where the kernel writes the init's pid as the host sees it, or NULL */
 
     const char *scratch;
     uint64_t tmp_bytes, tmp_inodes;

@@ -24,9 +24,11 @@
 #define NR_close_range 436
 #define NR_openat2 437
 #define NR_mount_setattr 442
+#define NR_fchmodat2 452
 #define NR_landlock_create_ruleset 444
 #define NR_landlock_restrict_self 446
 
+#define KEEPER_CLONE_PARENT_SETTID 0x00100000ULL
 #define KEEPER_CLONE_PIDFD 0x00001000ULL
 #define KEEPER_CLONE_INTO_CGROUP 0x200000000ULL
 

@@ -17,4 +17,8 @@ bool take_text(const char **field, const char *text);
 bool take_path(const char **field, const char *path);
 bool take_flag(bool *flag);
 
+/* hook_words.c: every hook has the arguments that its action takes. */
+bool hooks_are_whole(const struct spec *spec);
+const char *hook_phase_name(enum hook_phase phase);
+
 #endif
