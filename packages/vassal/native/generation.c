@@ -29,6 +29,7 @@ static void reset(struct generation *g)
     g->notify_path[0] = g->status_text[0] = g->ready_text[0] = g->counters[0] = '\0';
     g->status = g->report = g->notify = g->init_pidfd = g->app_pidfd = g->events = -1;
     g->streams[0].fd = g->streams[1].fd = -1;
+    g->undertaker.link = g->undertaker.pidfd = -1;
     g->retry_ns = NEVER;
 }
 
