@@ -51,8 +51,11 @@ static void default_signals(void)
 
 static void take_stdio(void)
 {
-    int null = (int)must(open("/dev/null", O_RDWR | O_CLOEXEC), STAGE_EXEC, "/dev/null");
-    MUST(STAGE_EXEC, dup2(null, 0));
+    /* A root without /dev (chroot, pivot-root): 0 is the keeper's /dev/null already. */
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    must(null < 0 && errno != ENOENT ? -1 : 0, STAGE_EXEC, "/dev/null");
+    if (null >= 0)
+        MUST(STAGE_EXEC, dup2(null, 0));
     MUST(STAGE_EXEC, dup2(CHILD_OUT, 1));
     MUST(STAGE_EXEC, dup2(CHILD_ERR, 2));
     MUST(STAGE_EXEC, sys_close_range(3, ~0U, KEEPER_CLOSE_RANGE_CLOEXEC));

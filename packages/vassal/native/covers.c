@@ -27,7 +27,10 @@ void make_place(struct mounting *m, char *path, const struct mount_step *step)
 {
     struct stat tree;
     char *name = strrchr(path, '/');
-    must_mount(fstat(step->tree, &tree), step->path);
+    if (step->tree >= 0)
+        must_mount(fstat(step->tree, &tree), step->path);
+    else
+        tree.st_mode = S_IFDIR; /* a file system that is made later */
     *name = '\0';
     errno = -make_dirs(m->scratch, path);
     must_mount(errno ? -1 : 0, step->path);
@@ -40,11 +43,27 @@ void make_place(struct mounting *m, char *path, const struct mount_step *step)
     must_mount(file, step->path);
 }
 
+static bool is_kept(const struct mount_step *step)
+{
+    return (step->kind == MOUNT_KEEP || step->kind == MOUNT_WRITE) && step->tree >= 0;
+}
+
 void mount_keep(struct mounting *m, struct mount_step *step)
 {
-    (void)m;
-    step->tree = tree_take(AT_FDCWD, step->path, true);
-    must_mount(step->tree < 0 && errno != ENOENT ? -1 : 0, step->path);
+    autoclose int from = target_open(m, step->path);
+    must_mount(from < 0 && (errno != ENOENT || step->kind == MOUNT_WRITE) ? -1 : 0, step->path);
+    if (from < 0)
+        return;
+    step->tree = tree_clone(from, true);
+    must_mount(step->tree, step->path);
+}
+
+/* What was kept before `step` shows again where it was. */
+static void put_kept_back(struct mounting *m, const struct mount_step *step)
+{
+    for (struct mount_step *kept = m->spec->mounts.at; kept < step; kept++)
+        if (is_kept(kept) && is_below(kept->path, step->path))
+            target_put(m, &kept->tree, kept->path);
 }
 
 /* A directory of the cover is as open or closed as the one it stands for: what lies below a closed home stays
@@ -52,7 +71,9 @@ void mount_keep(struct mounting *m, struct mount_step *step)
 static void close_like(struct mounting *m, const char *place, const char *real)
 {
     struct stat like;
-    autoclose int fd = tree_open(AT_FDCWD, real);
+    autoclose int fd = target_open(m, real);
+    if (fd < 0 && errno == ENOENT)
+        return; /* the place of a bind that the host has not */
     must_mount(fd, real);
     must_mount(fstat(fd, &like), real);
     must_mount(fchownat(m->scratch, place, like.st_uid, like.st_gid, AT_SYMLINK_NOFOLLOW), real);
@@ -76,13 +97,25 @@ static void make_place_in_cover(struct mounting *m, const char *cover, const cha
     }
 }
 
+/* Places for what was kept, and for what later steps mount below the cover. */
+static void make_places(struct mounting *m, const char *cover, const struct mount_step *hide)
+{
+    const struct mount_step *steps = m->spec->mounts.at;
+    for (const struct mount_step *step = steps; step < steps + m->spec->mounts.count; step++) {
+        bool later = step > hide && ((step->kind == MOUNT_BIND && step->tree >= 0) ||
+                                     step->kind == MOUNT_TMPFS || step->kind == MOUNT_OVERLAY);
+        bool kept = step < hide && is_kept(step);
+        if ((kept || later) && is_below(step->path, hide->path) && strcmp(step->path, hide->path) != 0)
+            make_place_in_cover(m, cover, hide->path, step);
+    }
+}
+
 /* The cover of DIR is `@/hide/DIR/=`: a name of its own, so that one cover never shows inside another. Covers
  * stay for the next generation. */
 void mount_hide(struct mounting *m, struct mount_step *step)
 {
     char cover[4200];
-    struct mount_step *steps = m->spec->mounts.at;
-    autoclose int target = tree_open(AT_FDCWD, step->path);
+    autoclose int target = target_open(m, step->path);
     must_mount(target < 0 && errno != ENOENT ? -1 : 0, step->path);
     if (target < 0)
         return;
@@ -91,39 +124,33 @@ void mount_hide(struct mounting *m, struct mount_step *step)
     errno = -make_dirs(m->scratch, cover);
     must_mount(errno ? -1 : 0, step->path);
     close_like(m, cover, step->path);
-    for (struct mount_step *kept = steps; kept < step; kept++)
-        if (kept->kind == MOUNT_KEEP && kept->tree >= 0 && is_below(kept->path, step->path))
-            make_place_in_cover(m, cover, step->path, kept);
+    make_places(m, cover, step);
 
     autoclose int tree = tree_take(m->scratch, cover, false);
     must_mount(tree, step->path);
     must_mount(tree_restrict(tree, COVER, false), step->path);
-    must_mount(
-        sys_move_mount(tree, "", target, "", KEEPER_MOVE_MOUNT_F_EMPTY_PATH | KEEPER_MOVE_MOUNT_T_EMPTY_PATH),
-        step->path);
-    for (struct mount_step *kept = steps; kept < step; kept++) {
-        if (kept->kind != MOUNT_KEEP || kept->tree < 0 || !is_below(kept->path, step->path))
-            continue;
-        must_mount(tree_put(kept->tree, kept->path), kept->path);
-        close_fd(&kept->tree);
-    }
+    must_mount(tree_put(tree, target), step->path);
+    put_kept_back(m, step);
 }
 
 void mount_mask(struct mounting *m, struct mount_step *step)
 {
     struct stat target;
-    autoclose int fd = tree_open(AT_FDCWD, step->path);
+    autoclose int fd = target_open(m, step->path);
     must_mount(fd < 0 && errno != ENOENT ? -1 : 0, step->path);
     if (fd < 0)
         return;
     must_mount(fstat(fd, &target), step->path);
-    bool dir = S_ISDIR(target.st_mode);
-    autoclose int tree =
-        dir ? tree_take(m->scratch, "empty", false) : tree_take(AT_FDCWD, "/dev/null", false);
+    bool dir = S_ISDIR(target.st_mode), own = dir || m->spec->private_dev;
+    autoclose int tree = tree_take(own ? m->scratch : AT_FDCWD,
+                                   dir   ? "empty"
+                                   : own ? "dev/null"
+                                         : "/dev/null",
+                                   false);
     must_mount(tree, step->path);
     must_mount(tree_restrict(tree, dir ? COVER : KEEPER_MOUNT_NOSUID | KEEPER_MOUNT_NOEXEC, false),
                step->path);
-    must_mount(tree_put(tree, step->path), step->path);
+    must_mount(tree_put(tree, fd), step->path);
 }
 
 /* The root of the view cannot be covered, so its mounts themselves change; the scratch stays writable for the
@@ -132,21 +159,43 @@ static void restrict_everything(struct mounting *m)
 {
     struct mount_attributes all = {.set = KEEPER_MOUNT_RDONLY, .propagation = MS_PRIVATE};
     struct mount_attributes writable = {.clear = KEEPER_MOUNT_RDONLY};
-    must_mount(sys_mount_setattr(AT_FDCWD, "/", KEEPER_AT_RECURSIVE, &all), "/");
+    must_mount(sys_mount_setattr(m->root, "", KEEPER_AT_EMPTY_PATH | KEEPER_AT_RECURSIVE, &all), "/");
     if (m->scratch >= 0)
         must_mount(sys_mount_setattr(m->scratch, "", KEEPER_AT_EMPTY_PATH, &writable), "/");
+}
+
+/* In a directory as root /bin may be a symlink: what it leads to is protected by its own name. */
+static int open_readonly(const struct mounting *m, const char *path)
+{
+    struct stat found;
+    if (m->spec->root == ROOT_HOST)
+        return target_open(m, path);
+    int fd = sys_openat2(m->root, path, O_PATH | O_NOFOLLOW | O_CLOEXEC,
+                         RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS);
+    if (fd < 0)
+        return -1;
+    must_mount(fstat(fd, &found), path);
+    if (!S_ISLNK(found.st_mode))
+        return fd;
+    close(fd);
+    errno = ENOENT;
+    return -1;
 }
 
 void mount_readonly(struct mounting *m, struct mount_step *step)
 {
     if (!step->path[1]) {
         restrict_everything(m);
+        put_kept_back(m, step);
         return;
     }
-    autoclose int tree = tree_take(AT_FDCWD, step->path, true);
-    must_mount(tree < 0 && errno != ENOENT ? -1 : 0, step->path);
-    if (tree < 0)
+    autoclose int from = open_readonly(m, step->path);
+    must_mount(from < 0 && errno != ENOENT ? -1 : 0, step->path);
+    if (from < 0)
         return;
+    autoclose int tree = tree_clone(from, true);
+    must_mount(tree, step->path);
     must_mount(tree_restrict(tree, KEEPER_MOUNT_RDONLY, true), step->path);
-    must_mount(tree_put(tree, step->path), step->path);
+    must_mount(tree_put(tree, from), step->path);
+    put_kept_back(m, step);
 }

@@ -10,6 +10,7 @@ void jail_enter(struct spec *spec, uint64_t generation)
 {
     cgroups_v1_join(spec);          /* first: single-threaded and childless, it needs no global lock */
     cgroup_namespace_enter(spec);   /* after the joins: the groups of this moment become its roots */
+    mounts_leave_host(spec);        /* nothing mounted from here on is seen by the host */
     mounts_apply(spec, generation); /* needs CAP_SYS_ADMIN, and the namespaces it shows (proc, cgroup2) */
     hostname_set(spec);
     loopback_up(spec);

@@ -12,6 +12,7 @@ void jail_enter(struct spec *spec, uint64_t generation);
 /* The steps, one file each; every one fails closed and has nothing to do when the spec asks nothing. */
 void cgroups_v1_join(const struct spec *spec);
 void cgroup_namespace_enter(const struct spec *spec);
+void mounts_leave_host(const struct spec *spec);
 void mounts_apply(struct spec *spec, uint64_t generation);
 void hostname_set(const struct spec *spec);
 void loopback_up(const struct spec *spec);

@@ -13,54 +13,41 @@
 #include <string.h>
 #include <sys/mount.h>
 
-/* Sources of binds are taken before anything changes, so that they are what the operator named: the host's
- * tree, writable if the host's is, whatever `readonly` and `hide` do to the view. */
-static void take_source(struct mounting *m, struct mount_step *step)
+/* Sources are taken before anything changes, so that they are what the operator named: the host's tree,
+ * writable if the host's is, whatever `readonly` and `hide` do to the view. */
+static int take_tree(struct mounting *m, const struct mount_step *step)
 {
     char path[64];
-    bool own = step->source && step->source[0] == '@';
-    if (step->kind == MOUNT_BIND && strcmp(step->source, "@/run") == 0) {
+    if (step->kind == MOUNT_OVERLAY)
+        return overlay_take(m, step->source, step->upper, step->flags);
+    if (step->kind == MOUNT_SHM)
+        return m->spec->tmp ? tree_take(m->scratch, "tmp/shm", true) : tree_take(AT_FDCWD, "/dev/shm", true);
+    if (strcmp(step->source, "@/run") == 0) {
         must_format(format_text(path, sizeof path, "run/%llu", (unsigned long long)m->generation),
                     step->path);
-        step->tree = tree_take(m->scratch, path, true);
-    } else if (step->kind == MOUNT_BIND) {
-        step->tree = tree_take(own ? m->scratch : AT_FDCWD, own ? step->source + 2 : step->source, true);
-    } else if (step->kind == MOUNT_SHM) {
-        step->tree =
-            m->spec->tmp ? tree_take(m->scratch, "tmp/shm", true) : tree_take(AT_FDCWD, "/dev/shm", true);
-        if (step->tree < 0 && errno == ENOENT && !m->spec->tmp)
-            return; /* the host has none */
-    } else {
-        return;
+        return tree_take(m->scratch, path, true);
     }
-    must_mount(step->tree, step->source ? step->source : step->path);
-    must_mount(tree_restrict(step->tree, step->flags, true), step->path);
+    bool own = step->source[0] == '@';
+    return tree_take(own ? m->scratch : AT_FDCWD, own ? step->source + 2 : step->source, true);
 }
 
-/* /run is ours alone: what is bound into it gets its place there. */
-static void make_place_in_run(struct mounting *m, const struct mount_step *step)
+static void take_source(struct mounting *m, struct mount_step *step)
 {
-    char path[4200];
-    if (!m->spec->run || !is_below(step->path, "/run") || !step->path[4])
+    if (step->kind != MOUNT_BIND && step->kind != MOUNT_SHM && step->kind != MOUNT_OVERLAY)
         return;
-    must_format(
-        format_text(path, sizeof path, "run/%llu%s", (unsigned long long)m->generation, step->path + 4),
-        step->path);
-    make_place(m, path, step);
+    bool optional = step->optional || (step->kind == MOUNT_SHM && !m->spec->tmp); /* the host may have none */
+    step->tree = take_tree(m, step);
+    if (step->tree < 0 && errno == ENOENT && optional)
+        return;
+    must_mount(step->tree, step->source ? step->source : step->path);
+    if (step->kind != MOUNT_OVERLAY)
+        must_mount(tree_restrict(step->tree, step->flags, true), step->path);
 }
 
 static void put_bind(struct mounting *m, struct mount_step *step)
 {
-    if (step->tree < 0)
-        return;
-    if (tree_put(step->tree, step->path) == 0) {
-        close_fd(&step->tree);
-        return;
-    }
-    must_mount(errno == ENOENT ? 0 : -1, step->path);
-    make_place_in_run(m, step);
-    must_mount(tree_put(step->tree, step->path), step->path);
-    close_fd(&step->tree);
+    if (step->tree >= 0)
+        target_put(m, &step->tree, step->path);
 }
 
 /* The name is gone before the tenant runs; the mount keeps the file. */
@@ -90,37 +77,45 @@ static void put_file(struct mounting *m, struct mount_step *step)
 
 static void put_devpts(struct mounting *m, struct mount_step *step)
 {
-    (void)m;
-    must_mount(mount("devpts", step->path, "devpts", MS_NOSUID | MS_NOEXEC, DEVPTS_OPTIONS), step->path);
+    target_mount(m, step->path, "devpts", MS_NOSUID | MS_NOEXEC, DEVPTS_OPTIONS);
 }
 
 static void put_proc(struct mounting *m, struct mount_step *step)
 {
     char options[32];
-    (void)m;
     must_format(format_text(options, sizeof options, "hidepid=%s", step->source), step->path);
-    must_mount(mount("proc", step->path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, options), step->path);
+    target_mount(m, step->path, "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, options);
 }
 
 /* Without what the host mounted below: debugfs, tracefs, and the cgroups of all. */
 static void put_sysfs(struct mounting *m, struct mount_step *step)
 {
     if (m->spec->unshare & CLONE_NEWNET) {
-        must_mount(mount("sysfs", step->path, "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL),
-                   step->path);
+        target_mount(m, step->path, "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
         return;
     }
-    autoclose int tree = tree_take(AT_FDCWD, step->path, false);
-    must_mount(tree, step->path);
-    must_mount(tree_restrict(tree, COVER, false), step->path);
-    must_mount(tree_put(tree, step->path), step->path);
+    step->tree = tree_take(AT_FDCWD, step->path, false);
+    must_mount(step->tree, step->path);
+    must_mount(tree_restrict(step->tree, COVER, false), step->path);
+    target_put(m, &step->tree, step->path);
 }
 
 static void put_cgroup2(struct mounting *m, struct mount_step *step)
 {
-    (void)m;
-    must_mount(mount("cgroup2", step->path, "cgroup2", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL),
-               step->path);
+    target_mount(m, step->path, "cgroup2", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
+}
+
+/* The app's; empty, and gone with the jail. */
+static void put_tmpfs(struct mounting *m, struct mount_step *step)
+{
+    char options[128];
+    must_format(format_text(options, sizeof options, "mode=0755,size=%s,nr_inodes=16384,uid=%u,gid=%u",
+                            step->source, m->spec->uid, m->spec->gid),
+                step->path);
+    target_mount(m, step->path, "tmpfs", MS_NOSUID | MS_NODEV, options);
+    autoclose int made = target_open(m, step->path);
+    must_mount(made, step->path);
+    target_own(m, made, step->path);
 }
 
 static void (*const appliers[])(struct mounting *m, struct mount_step *step) = {
@@ -129,43 +124,56 @@ static void (*const appliers[])(struct mounting *m, struct mount_step *step) = {
     [MOUNT_BIND] = put_bind,       [MOUNT_FILE] = put_file,
     [MOUNT_SHM] = put_bind,        [MOUNT_DEVPTS] = put_devpts,
     [MOUNT_PROC] = put_proc,       [MOUNT_SYSFS] = put_sysfs,
-    [MOUNT_CGROUP2] = put_cgroup2,
+    [MOUNT_CGROUP2] = put_cgroup2, [MOUNT_WRITE] = mount_keep,
+    [MOUNT_TMPFS] = put_tmpfs,     [MOUNT_OVERLAY] = put_bind,
+    [MOUNT_DIR] = target_mkdir,    [MOUNT_LINK] = target_symlink,
 };
 
-/* What the view has no use for must not be in it: the scratch directory, with the tenant's and other things.
- */
-static void leave_scratch(int scratch)
-{
-    must_mount(fchdir(scratch), "scratch");
-    must_mount(umount2(".", MNT_DETACH), "scratch");
-}
-
-static void restrict_run(void)
+/* `@/run` and `@/dev` are read-only once everything in them has its place. */
+static void restrict_place(const struct mounting *m, const char *path)
 {
     struct mount_attributes readonly = {.set = KEEPER_MOUNT_RDONLY};
-    autoclose int run = tree_open(AT_FDCWD, "/run");
-    must_mount(run, "/run");
-    must_mount(sys_mount_setattr(run, "", KEEPER_AT_EMPTY_PATH, &readonly), "/run");
+    autoclose int place = target_open(m, path);
+    must_mount(place, path);
+    must_mount(sys_mount_setattr(place, "", KEEPER_AT_EMPTY_PATH, &readonly), path);
+}
+
+/* Our own file systems that stand in every jail: what is mounted in them gets its place. */
+static void own_scratch(struct mounting *m)
+{
+    m->scratch = open(m->spec->scratch, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    must_mount(m->scratch, m->spec->scratch);
+    target_own(m, m->scratch, "scratch");
+    if (!m->spec->private_tmp)
+        return;
+    autoclose int tmp = tree_open(m->scratch, "tmp");
+    must_mount(tmp, "private-tmp");
+    target_own(m, tmp, "private-tmp");
+}
+
+void mounts_leave_host(const struct spec *spec)
+{
+    if (spec->unshare & CLONE_NEWNS)
+        must_mount(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL), "/");
 }
 
 void mounts_apply(struct spec *spec, uint64_t generation)
 {
-    struct mounting m = {.spec = spec, .generation = generation, .scratch = -1};
-    if (!(spec->unshare & CLONE_NEWNS))
+    struct mounting m = {.spec = spec, .generation = generation, .scratch = -1, .root = -1};
+    if (!(spec->unshare & CLONE_NEWNS)) {
+        root_change(spec);
         return;
-    must_mount(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL), "/");
-    if (spec->scratch) {
-        m.scratch = open(spec->scratch, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-        must_mount(m.scratch, spec->scratch);
     }
+    if (spec->scratch)
+        own_scratch(&m);
     for (size_t i = 0; i < spec->mounts.count; i++)
         take_source(&m, &spec->mounts.at[i]);
+    root_prepare(&m);
     for (size_t i = 0; i < spec->mounts.count; i++)
         appliers[spec->mounts.at[i].kind](&m, &spec->mounts.at[i]);
     if (spec->run)
-        restrict_run();
-    if (m.scratch >= 0)
-        leave_scratch(m.scratch);
-    close_fd(&m.scratch);
-    must_mount(chdir("/"), "/");
+        restrict_place(&m, "/run");
+    if (spec->dev)
+        restrict_place(&m, "/dev");
+    root_become(&m);
 }

@@ -37,7 +37,7 @@ int scratch_leave_host(struct scratch *scratch, struct failure *failure)
 
 static int mount_scratch(struct scratch *scratch, const char *path, struct failure *failure)
 {
-    static const char *const dirs[] = {"empty", "run", "files", "hide"};
+    static const char *const dirs[] = {"empty", "run", "files", "hide", "root", "upper"};
     if (scratch->mounted)
         return 0;
     if (!copy_text(scratch->path, sizeof scratch->path, path))

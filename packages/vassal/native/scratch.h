@@ -1,7 +1,8 @@
 /* The keeper's private mount namespace and its scratch tmpfs, `@` in the blob:
  *   empty  an empty directory            hide   covers of hidden directories, made by jails
  *   files  contents of `file`, transient run/GEN /run of generation GEN, with its notify socket
- *   tmp    the tenant's sized tmpfs      dev    device nodes */
+ *   tmp    the tenant's sized tmpfs      dev    device nodes
+ *   root   where a jail prepares a root of its own; upper  where it makes the tmpfs of an overlay */
 #ifndef KEEPER_SCRATCH_H
 #define KEEPER_SCRATCH_H
 

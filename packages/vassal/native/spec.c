@@ -43,10 +43,25 @@ static bool writes_are_own(const struct spec *spec)
     return true;
 }
 
+/* One root, and a mount namespace for every one but chroot's. */
+static const char *check_root(const struct spec *spec, bool own_mounts)
+{
+    if (spec->chroot && own_mounts)
+        return "chroot";
+    if (spec->pivot_new && (!own_mounts || spec->has_root))
+        return "pivot-root";
+    if (spec->has_root && (!own_mounts || (spec->root != ROOT_HOST && !spec->scratch)))
+        return "root";
+    return NULL;
+}
+
 /* Steps that change what is seen need a mount namespace of their own, some also the scratch directory. */
 static const char *check_mounts(const struct spec *spec)
 {
     bool own_mounts = spec->unshare & CLONE_NEWNS;
+    const char *wrong = check_root(spec, own_mounts);
+    if (wrong)
+        return wrong;
     if (spec->scratch && !own_mounts)
         return "scratch";
     if ((spec->private_tmp || spec->private_dev) && !spec->scratch)
@@ -58,11 +73,13 @@ static const char *check_mounts(const struct spec *spec)
     for (size_t i = 0; i < spec->mounts.count; i++) {
         const struct mount_step *step = &spec->mounts.at[i];
         bool scratch = step->kind == MOUNT_HIDE || step->kind == MOUNT_MASK || step->kind == MOUNT_FILE ||
-                       (step->kind == MOUNT_BIND && step->source[0] == '@');
+                       (step->kind == MOUNT_BIND && step->source[0] == '@') || step->kind == MOUNT_OVERLAY;
         if (!own_mounts)
             return "unshare";
         if (scratch && !spec->scratch)
             return "scratch";
+        if ((step->kind == MOUNT_DIR || step->kind == MOUNT_LINK) && spec->root != ROOT_TMPFS)
+            return "root";
         if (step->kind == MOUNT_CGROUP2 && !(spec->unshare & CLONE_NEWCGROUP))
             return "cgroup2";
     }

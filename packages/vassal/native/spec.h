@@ -22,13 +22,21 @@ enum mount_kind {
     MOUNT_PROC,
     MOUNT_SYSFS,
     MOUNT_CGROUP2,
+    MOUNT_WRITE,
+    MOUNT_TMPFS,
+    MOUNT_OVERLAY,
+    MOUNT_DIR,
+    MOUNT_LINK,
 };
 
 /* `tmp`, `dev` and `run` are several of these. */
 struct mount_step {
     enum mount_kind kind;
     unsigned flags;     /* KEEPER_MOUNT_* of bind */
-    const char *source; /* of bind (`@/...` = scratch); content of file; hidepid of proc */
+    bool optional;      /* of bind: a missing source is skipped */
+    const char *source; /* of bind (`@/...` = scratch); content of file; hidepid of proc; bytes of tmpfs;
+                           lowers of overlay; target of link; mode of dir */
+    const char *upper;  /* of overlay; empty = a tmpfs */
     const char *path;   /* where it goes */
     int tree;           /* while jailing: what was taken before anything changed, or -1 */
 };
@@ -43,6 +51,15 @@ struct hook {
     int64_t limit_ns;
     const char *text;    /* as people know it */
     size_t first, count; /* in spec.hook_args */
+};
+
+/* What becomes `/`: the host's tree, changed in place, or one of these, entered by pivot_root. */
+enum root_kind {
+    ROOT_HOST,
+    ROOT_TMPFS,   /* an empty file system; places in it are made */
+    ROOT_TREE,    /* a directory with all that is mounted below it */
+    ROOT_SINGLE,  /* a directory without that */
+    ROOT_OVERLAY, /* directories in layers */
 };
 
 struct cgroup_write {
@@ -80,7 +97,14 @@ struct spec {
     uint64_t tmp_bytes, tmp_inodes;
     bool private_tmp, private_dev;
     bool tmp, dev, run; /* these words were there */
-    LIST(struct mount_step, 192) mounts;
+    LIST(struct mount_step, 256) mounts;
+
+    bool has_root;
+    enum root_kind root;
+    const char *root_dir; /* of tree and single; LOWERS:UPPER of overlay */
+    unsigned root_flags;  /* KEEPER_MOUNT_* */
+    const char *pivot_new, *pivot_old;
+    const char *chroot;
 
     const char *hostname;
     bool loopback;

@@ -19,6 +19,9 @@
 #define NR_pidfd_send_signal 424
 #define NR_open_tree 428
 #define NR_move_mount 429
+#define NR_fsopen 430
+#define NR_fsconfig 431
+#define NR_fsmount 432
 #define NR_pidfd_open 434
 #define NR_clone3 435
 #define NR_close_range 436
@@ -43,6 +46,11 @@
 #define KEEPER_MOUNT_NOSUID 0x2U
 #define KEEPER_MOUNT_NODEV 0x4U
 #define KEEPER_MOUNT_NOEXEC 0x8U
+
+#define KEEPER_FSOPEN_CLOEXEC 1U
+#define KEEPER_FSMOUNT_CLOEXEC 1U
+#define KEEPER_FSCONFIG_SET_STRING 1U
+#define KEEPER_FSCONFIG_CMD_CREATE 6U
 
 #define KEEPER_CLOSE_RANGE_CLOEXEC 4U
 
@@ -95,6 +103,26 @@ static inline int sys_mount_setattr(int dir, const char *path, unsigned flags,
                                     struct mount_attributes *attributes)
 {
     return (int)syscall(NR_mount_setattr, dir, path, flags, attributes, sizeof *attributes);
+}
+
+static inline int sys_pivot_root(const char *root, const char *old)
+{
+    return (int)syscall(SYS_pivot_root, root, old);
+}
+
+static inline int sys_fsopen(const char *type)
+{
+    return (int)syscall(NR_fsopen, type, KEEPER_FSOPEN_CLOEXEC);
+}
+
+static inline int sys_fsconfig(int fs, unsigned command, const char *key, const char *value)
+{
+    return (int)syscall(NR_fsconfig, fs, command, key, value, 0);
+}
+
+static inline int sys_fsmount(int fs, unsigned attributes)
+{
+    return (int)syscall(NR_fsmount, fs, KEEPER_FSMOUNT_CLOEXEC, attributes);
 }
 
 static inline int sys_pidfd_open(pid_t pid)

@@ -15,8 +15,11 @@ int tree_open(int dir, const char *path)
 int tree_take(int dir, const char *path, bool recursive)
 {
     autoclose int from = tree_open(dir, path);
-    if (from < 0)
-        return -1;
+    return from < 0 ? -1 : tree_clone(from, recursive);
+}
+
+int tree_clone(int from, bool recursive)
+{
     return sys_open_tree(from, "",
                          KEEPER_OPEN_TREE_CLONE | KEEPER_OPEN_TREE_CLOEXEC | KEEPER_AT_EMPTY_PATH |
                              (recursive ? KEEPER_AT_RECURSIVE : 0));
@@ -33,11 +36,8 @@ int tree_restrict(int tree, unsigned flags, bool recursive)
                              &attributes);
 }
 
-int tree_put(int tree, const char *path)
+int tree_put(int tree, int target)
 {
-    autoclose int target = tree_open(AT_FDCWD, path);
-    if (target < 0)
-        return -1;
     return sys_move_mount(tree, "", target, "",
                           KEEPER_MOVE_MOUNT_F_EMPTY_PATH | KEEPER_MOVE_MOUNT_T_EMPTY_PATH);
 }
