@@ -9,7 +9,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -18,24 +17,8 @@
  * the host's pid (SO_PASSCRED on the keeper's side). */
 static void introduce(void)
 {
-    struct word word = {WORD_APP, 0};
-    struct iovec part = {&word, sizeof word};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {{0}};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     autoclose int self = (int)MUST(STAGE_INIT, sys_pidfd_open(getpid()));
-
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof self);
-    memcpy(CMSG_DATA(header), &self, sizeof self);
-    MUST(STAGE_INIT, sendmsg(CHILD_REPORT, &message, MSG_NOSIGNAL));
+    MUST(STAGE_INIT, say_with(WORD_APP, 0, &self, 1));
 }
 
 /* Mask and ignored signals survive exec: the app starts with neither. */

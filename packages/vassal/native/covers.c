@@ -76,7 +76,8 @@ static void close_like(struct mounting *m, const char *place, const char *real)
         return; /* the place of a bind that the host has not */
     must_mount(fd, real);
     must_mount(fstat(fd, &like), real);
-    must_mount(fchownat(m->scratch, place, like.st_uid, like.st_gid, AT_SYMLINK_NOFOLLOW), real);
+    if (!m->spec->single_id)
+        must_mount(fchownat(m->scratch, place, like.st_uid, like.st_gid, AT_SYMLINK_NOFOLLOW), real);
     must_mount(fchmodat(m->scratch, place, like.st_mode & 0777, 0), real);
 }
 

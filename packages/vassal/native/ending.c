@@ -65,7 +65,7 @@ static void look_again(struct generation *g, int64_t now_ns)
 /* True when no process of the jail is left. */
 static bool is_dead(struct generation *g, int64_t now_ns)
 {
-    bool no_init = g->init == 0 || g->init_reaped;
+    bool no_init = g->starter == 0 && (g->init == 0 || g->init_reaped);
     if (!cgroup_is_empty(g)) {
         g->empty_ns = 0;
         generation_kill(g);
@@ -88,6 +88,8 @@ static void close_all(struct keeper *keeper, struct generation *g)
     close_fd(&g->init_pidfd);
     close_fd(&g->app_pidfd);
     close_fd(&g->events);
+    while (g->offer_count > 0)
+        close_fd(&g->offers[--g->offer_count]);
 }
 
 void generation_settle(struct keeper *keeper, struct generation *g, int64_t now_ns)
@@ -103,6 +105,7 @@ void generation_settle(struct keeper *keeper, struct generation *g, int64_t now_
         return;
     close_all(keeper, g);
     g->phase = PHASE_OVER;
+    setns_socket_settle(keeper);
     if (g->failed)
         fact_fail(keeper, g);
     else

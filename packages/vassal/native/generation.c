@@ -1,5 +1,6 @@
 /* The record of a generation, and what arrives from its jail. Run by the keeper (root), which only listens:
  * the child jails itself and says where it failed. */
+#include "descriptors.h"
 #include "facts.h"
 #include "io.h"
 #include "keeper.h"
@@ -8,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define REPORTS_PER_TURN 64
@@ -109,6 +111,8 @@ static void take_word(struct keeper *keeper, struct generation *g, const struct 
 {
     switch ((enum word_kind)word->kind) {
     case WORD_APP:
+    case WORD_INIT:
+    case WORD_NAMESPACES:
         break; /* its use is in what came with it */
     case WORD_EXIT:
         if (g->has_exit)
@@ -129,28 +133,73 @@ static void take_word(struct keeper *keeper, struct generation *g, const struct 
     }
 }
 
-/* The first message with a descriptor is the app's; the kernel wrote the sender's pid as we see it. */
-static void take_control(struct generation *g, struct msghdr *message)
+struct parcel {
+    struct ucred sender; /* the kernel wrote the pid as we see it */
+    size_t count;
+    int descriptors[WORD_DESCRIPTORS_MAX];
+};
+
+static void open_parcel(struct msghdr *message, struct parcel *parcel)
 {
-    struct ucred sender = {0};
-    int pidfd = -1;
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = next_control(message, header)) {
-        if (header->cmsg_level != SOL_SOCKET)
-            continue;
-        if (header->cmsg_type == SCM_CREDENTIALS)
-            memcpy(&sender, CMSG_DATA(header), sizeof sender);
-        if (header->cmsg_type == SCM_RIGHTS)
-            memcpy(&pidfd, CMSG_DATA(header), sizeof pidfd);
-    }
-    if (pidfd < 0)
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(message); header; header = next_control(message, header))
+        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS)
+            memcpy(&parcel->sender, CMSG_DATA(header), sizeof parcel->sender);
+    parcel->count = descriptors_of(message, parcel->descriptors, LENGTH(parcel->descriptors));
+}
+
+static int take_out(struct parcel *parcel)
+{
+    int fd = parcel->descriptors[0];
+    parcel->count = 0;
+    return fd;
+}
+
+/* The starter may have been killed while it spoke, and the init be reaped already: its pidfd knows. */
+static void take_init(struct generation *g, const struct word *word, struct parcel *parcel)
+{
+    siginfo_t info;
+    if (!g->starter || g->init || parcel->count != 1)
         return;
-    if (g->has_app || g->phase != PHASE_LAUNCHING || sender.pid <= 0) {
-        close(pidfd);
+    close_fd(&g->init_pidfd);
+    g->init_pidfd = take_out(parcel);
+    g->init = (pid_t)word->value;
+    undertaker_meet(g);
+    g->init_reaped = waitid(KEEPER_P_PIDFD, (id_t)g->init_pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0;
+    if (g->killed)
+        generation_kill(g);
+}
+
+/* The first is the app's. */
+static void take_app(struct generation *g, struct parcel *parcel)
+{
+    if (g->has_app || g->phase != PHASE_LAUNCHING || parcel->sender.pid <= 0 || parcel->count != 1)
         return;
-    }
     g->has_app = true;
-    g->app = sender.pid;
-    g->app_pidfd = pidfd;
+    g->app = parcel->sender.pid;
+    g->app_pidfd = take_out(parcel);
+}
+
+static void take_offers(struct generation *g, struct parcel *parcel)
+{
+    if (g->offer_count || !g->offers_held || g->phase != PHASE_LAUNCHING || parcel->count > OFFERS_MAX)
+        return;
+    memcpy(g->offers, parcel->descriptors, parcel->count * sizeof(int));
+    g->offer_count = (int)parcel->count;
+    parcel->count = 0;
+}
+
+static void take_parcel(struct generation *g, const struct word *word, struct msghdr *message)
+{
+    struct parcel parcel = {0};
+    open_parcel(message, &parcel);
+    if (word->kind == WORD_INIT)
+        take_init(g, word, &parcel);
+    else if (word->kind == WORD_NAMESPACES)
+        take_offers(g, &parcel);
+    else if (word->kind == WORD_APP)
+        take_app(g, &parcel);
+    for (size_t i = 0; i < parcel.count; i++)
+        close(parcel.descriptors[i]); /* what nobody wanted */
 }
 
 void generation_report_readable(struct keeper *keeper, struct generation *g)
@@ -159,7 +208,7 @@ void generation_report_readable(struct keeper *keeper, struct generation *g)
         struct word word;
         struct iovec part = {&word, sizeof word};
         union {
-            char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(sizeof(int))];
+            char bytes[CMSG_SPACE(sizeof(struct ucred)) + CMSG_SPACE(WORD_DESCRIPTORS_MAX * sizeof(int))];
             struct cmsghdr align;
         } control;
         struct msghdr message = {.msg_iov = &part,
@@ -173,9 +222,10 @@ void generation_report_readable(struct keeper *keeper, struct generation *g)
             close_fd(&g->report);
             return;
         }
-        take_control(g, &message);
-        if (size == (ssize_t)sizeof word)
-            take_word(keeper, g, &word);
+        if (size != (ssize_t)sizeof word)
+            word.kind = -1; /* nobody's: what came with it is closed */
+        take_parcel(g, &word, &message);
+        take_word(keeper, g, &word);
     }
 }
 
@@ -190,6 +240,15 @@ void generation_stream_readable(struct keeper *keeper, struct generation *g, str
         close_fd(&stream->fd);
     if (turn.found)
         generation_become_ready(keeper, g);
+}
+
+/* Its word about the init, or about its failure, came before its end. */
+void generation_starter_ended(struct keeper *keeper, struct generation *g)
+{
+    generation_report_readable(keeper, g);
+    g->starter = 0;
+    generation_status_readable(keeper, g);
+    generation_settle(keeper, g, monotonic_ns());
 }
 
 void generation_init_ended(struct keeper *keeper, struct generation *g, int status)

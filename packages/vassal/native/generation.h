@@ -8,6 +8,7 @@
 #include "log.h"
 #include "report.h"
 #include "undertaker.h"
+#include "setns_socket.h"
 
 #include <sys/types.h>
 
@@ -36,6 +37,7 @@ struct generation {
     uint64_t id;
     int64_t launching_at, launched_at, ready_at, exited_at;
     pid_t init, app;
+    pid_t starter;   /* until it is reaped; its pidfd stands for the init's until there is one */
     int exit_status; /* raw wait status of the app */
     int init_status; /* of init, once reaped */
 
@@ -52,6 +54,11 @@ struct generation {
     unsigned notify_datagrams;             /* read within the turn */
     unsigned notify_facts, watchdog_facts; /* told within the window */
     bool status_untold;
+
+    uint64_t offered_kinds; /* of setns-socket, CLONE_NEW* */
+    bool offers_held;       /* from the launch on, in `offers`; else they are opened for each peer */
+    int offer_count;
+    int offers[OFFERS_MAX];
 
     size_t tag_size;
     size_t group_count;
@@ -87,6 +94,7 @@ void generation_report_readable(struct keeper *keeper, struct generation *genera
 void generation_stream_readable(struct keeper *keeper, struct generation *generation, struct stream *stream,
                                 int64_t now_ns);
 void generation_init_ended(struct keeper *keeper, struct generation *generation, int status);
+void generation_starter_ended(struct keeper *keeper, struct generation *generation);
 void generation_become_ready(struct keeper *keeper, struct generation *generation);
 
 /* ending.c */

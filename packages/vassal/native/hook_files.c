@@ -53,6 +53,18 @@ static mode_t mode_of(const char *text)
     return (mode_t)mode;
 }
 
+/* fchmodat2 is of 6.6; before it only /proc leads from such a descriptor to the file. */
+static void set_mode(int fd, mode_t mode, const char *path)
+{
+    char link[64];
+    if (syscall(NR_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0)
+        return;
+    if (errno != ENOSYS)
+        hook_fail(path);
+    (void)format_text(link, sizeof link, "/proc/self/fd/%d", fd);
+    (void)hook_must(chmod(link, mode), path);
+}
+
 /* Missing directories on the way are made, 0755; the mode is that of the last. One that is there is fine. */
 void hook_mkdir(const struct hook_call *call)
 {
@@ -67,10 +79,13 @@ void hook_mkdir(const struct hook_call *call)
         bool is_last = at[length] == '\0';
         errno = ENAMETOOLONG;
         (void)hook_must(format_text(name, sizeof name, "%.*s", (int)length, at) ? 0 : -1, path);
-        if (mkdirat(dir, name, is_last ? mode : 0755) < 0 && errno != EEXIST)
+        bool is_new = mkdirat(dir, name, is_last ? mode & 01777 : 0755) == 0;
+        if (!is_new && errno != EEXIST)
             hook_fail(path);
         int next =
             (int)hook_must(sys_openat2(dir, name, O_PATH | O_DIRECTORY | O_CLOEXEC, NO_SYMLINKS), path);
+        if (is_new && is_last && (mode & 06000))
+            set_mode(next, mode, path); /* mkdir() knows no set-id bits */
         close(dir);
         dir = next;
         at += length + (is_last ? 0 : 1);
@@ -94,19 +109,10 @@ void hook_chown(const struct hook_call *call)
     (void)hook_must(fchownat(fd, "", id_of(call->args[1]), id_of(call->args[2]), AT_EMPTY_PATH), path);
 }
 
-/* fchmodat2 is of 6.6; before it only /proc leads from such a descriptor to the file. */
 void hook_chmod(const struct hook_call *call)
 {
-    const char *path = call->args[0];
-    mode_t mode = mode_of(call->args[1]);
-    char link[64];
-    autoclose int fd = open_target(path);
-    if (syscall(NR_fchmodat2, fd, "", mode, AT_EMPTY_PATH) == 0)
-        return;
-    if (errno != ENOSYS)
-        hook_fail(path);
-    (void)format_text(link, sizeof link, "/proc/self/fd/%d", fd);
-    (void)hook_must(chmod(link, mode), path);
+    autoclose int fd = open_target(call->args[0]);
+    set_mode(fd, mode_of(call->args[1]), call->args[0]);
 }
 
 /* The same link is fine, anything else that stands there is not ours to replace. */

@@ -53,19 +53,34 @@ static void bound(const struct spec *spec, unsigned last)
             MUST(STAGE_IDENTITY, prctl(PR_CAPBSET_DROP, capability, 0, 0, 0));
 }
 
-static void set_capabilities(const struct spec *spec, unsigned last)
+#define SETPCAP_BIT (UINT64_C(1) << CAP_SETPCAP)
+
+/* `caps` in three sets, and `more` in those that exec forgets. */
+static void put_capabilities(uint64_t caps, uint64_t more)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct data[2];
     for (int i = 0; i < 2; i++) {
-        uint32_t bits = (uint32_t)(spec->caps >> (32 * i));
-        data[i] = (struct __user_cap_data_struct){.effective = bits, .permitted = bits, .inheritable = bits};
+        uint32_t kept = (uint32_t)(caps >> (32 * i)), now = (uint32_t)((caps | more) >> (32 * i));
+        data[i] = (struct __user_cap_data_struct){.effective = now, .permitted = now, .inheritable = kept};
     }
     MUST(STAGE_IDENTITY, syscall(SYS_capset, &header, data));
+}
+
+/* Securebits may forbid to raise and to keep, so they come after both, while we may still set them. */
+static void set_capabilities(const struct spec *spec, unsigned last)
+{
+    put_capabilities(spec->caps, spec->securebits ? SETPCAP_BIT : 0);
     MUST(STAGE_IDENTITY, prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0));
     for (unsigned capability = 0; capability <= last; capability++)
         if (wants(spec, capability))
             MUST(STAGE_IDENTITY, prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0));
+    if (!spec->securebits) {
+        MUST(STAGE_IDENTITY, prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0));
+        return;
+    }
+    MUST(STAGE_IDENTITY, prctl(PR_SET_SECUREBITS, spec->securebits, 0, 0, 0));
+    put_capabilities(spec->caps, 0);
 }
 
 static void join_new_keyring(void)
@@ -81,12 +96,12 @@ void identity_become(const struct spec *spec)
     refuse_unknown(spec, last);
     MUST(STAGE_IDENTITY, prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0));
     bound(spec, last);
-    MUST(STAGE_IDENTITY, setgroups(spec->groups.count, spec->groups.at));
+    if (!spec->single_id) /* there the kernel lets nobody change groups */
+        MUST(STAGE_IDENTITY, setgroups(spec->groups.count, spec->groups.at));
     MUST(STAGE_IDENTITY, setresgid(spec->gid, spec->gid, spec->gid));
     MUST(STAGE_IDENTITY, setresuid(spec->uid, spec->uid, spec->uid));
     join_new_keyring(); /* as the tenant: its own, in its own quota */
     set_capabilities(spec, last);
-    MUST(STAGE_IDENTITY, prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0));
     if (spec->no_new_privs)
         MUST(STAGE_IDENTITY, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
 }

@@ -4,6 +4,7 @@
  * holds. */
 #include "init.h"
 
+#include "descriptors.h"
 #include "io.h"
 #include "jail.h"
 #include "keeper.h"
@@ -24,7 +25,7 @@
 #define TOUCH_PAUSE_MS 1000
 
 /* Everything the keeper has open is a way out of the jail: only four descriptors come along. */
-static void take_descriptors(const struct birth *birth)
+void init_take_descriptors(const struct birth *birth)
 {
     const int from[] = {birth->status, birth->report, birth->out, birth->err};
     int high[LENGTH(from)];
@@ -47,6 +48,12 @@ void say(enum word_kind kind, int value)
     do
         sent = send(CHILD_REPORT, &word, sizeof word, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR); /* a keeper that is gone needs no word */
+}
+
+int say_with(enum word_kind kind, int value, const int *descriptors, size_t count)
+{
+    struct word word = {kind, value};
+    return descriptors_send(CHILD_REPORT, &word, sizeof word, descriptors, count, 0);
 }
 
 static pid_t fork_app(const struct spec *spec)
@@ -127,7 +134,7 @@ static void become_small(bool needs_paths)
 _Noreturn void init_run(const struct birth *birth)
 {
     struct spec *spec = birth->spec;
-    take_descriptors(birth);
+    init_take_descriptors(birth);
     title_set("init", birth->name);
     MUST(STAGE_INIT, setsid());
     if (!(spec->unshare & CLONE_NEWPID))

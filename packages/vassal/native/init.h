@@ -5,6 +5,9 @@
 
 #include "spec.h"
 
+#define WORD_DESCRIPTORS_MAX 8
+
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -18,10 +21,12 @@ enum child_fd {
 };
 
 enum word_kind {
-    WORD_APP,     /* from the app's process before exec, with its pidfd and credentials */
-    WORD_EXIT,    /* value = raw wait status of the app */
-    WORD_READY,   /* the tcp probe got through */
-    WORD_TOUCHED, /* a `touch` path changed */
+    WORD_APP,        /* from the app's process before exec, with its pidfd and credentials */
+    WORD_EXIT,       /* value = raw wait status of the app */
+    WORD_READY,      /* the tcp probe got through */
+    WORD_TOUCHED,    /* a `touch` path changed */
+    WORD_INIT,       /* from the starter, with the pidfd of the init; value = its pid */
+    WORD_NAMESPACES, /* from the init on its way, with descriptors of its namespaces for setns-socket */
 };
 
 struct word {
@@ -38,6 +43,12 @@ struct birth {
 };
 
 _Noreturn void init_run(const struct birth *birth);
+
+/* Put the four channels where a child has them, and close everything else. */
+void init_take_descriptors(const struct birth *birth);
+
+/* Say a word with descriptors; the kernel adds the sender's pid. 0, or -1 with errno. */
+int say_with(enum word_kind kind, int value, const int *descriptors, size_t count);
 
 /* Say a word to the keeper; a tenant cannot block it for longer than its own jail lives. */
 void say(enum word_kind kind, int value);

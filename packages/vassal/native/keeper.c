@@ -62,6 +62,8 @@ static void collect(struct keeper *keeper, struct wait_list *list)
     wait_for(list, keeper->client.fd, events, (struct waiter){FROM_CLIENT, NULL, NULL});
     if (!keeper->accept_ns)
         wait_for(list, keeper->listener, POLLIN, (struct waiter){FROM_LISTENER, NULL, NULL});
+    if (!keeper->setns_socket.pause_ns)
+        wait_for(list, keeper->setns_socket.listener, POLLIN, (struct waiter){FROM_SETNS, NULL, NULL});
 }
 
 static void reap_children(struct keeper *keeper)
@@ -71,10 +73,16 @@ static void reap_children(struct keeper *keeper)
     pid_t pid;
     while (read(keeper->signals, &info, sizeof info) > 0)
         ;
+    /* An init that a starter made is known by the starter's word alone, which may wait to be read. */
+    for (size_t i = 0; i < GENERATIONS; i++)
+        if (keeper->generations[i].phase != PHASE_FREE && keeper->generations[i].starter)
+            generation_report_readable(keeper, &keeper->generations[i]);
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
         for (size_t i = 0; i < GENERATIONS; i++) {
             struct generation *g = &keeper->generations[i];
-            if (g->phase != PHASE_FREE && g->init == pid && !g->init_reaped)
+            if (g->phase != PHASE_FREE && g->starter == pid)
+                generation_starter_ended(keeper, g);
+            else if (g->phase != PHASE_FREE && g->init == pid && !g->init_reaped)
                 generation_init_ended(keeper, g, status);
         }
         /* others are orphans of a jail without a pid namespace: to be reaped, nothing else */
@@ -122,6 +130,9 @@ static void dispatch(struct keeper *keeper, const struct waiter *waiter, short e
     case FROM_LISTENER:
         client_accept(keeper);
         break;
+    case FROM_SETNS:
+        setns_socket_serve(keeper);
+        break;
     }
 }
 
@@ -133,6 +144,8 @@ static int64_t earlier(int64_t a, int64_t b)
 static int64_t next_deadline(const struct keeper *keeper)
 {
     int64_t next = earlier(keeper->log.tell_at_ns, keeper->accept_ns ? keeper->accept_ns : NEVER);
+    if (keeper->setns_socket.pause_ns)
+        next = earlier(next, keeper->setns_socket.pause_ns);
     for (size_t i = 0; i < GENERATIONS; i++) {
         const struct generation *g = &keeper->generations[i];
         if (g->phase == PHASE_FREE || g->phase == PHASE_OVER)
@@ -169,6 +182,8 @@ static void tick(struct keeper *keeper, int64_t now_ns)
     tell_log(keeper, now_ns);
     if (now_ns >= keeper->accept_ns)
         keeper->accept_ns = 0;
+    if (now_ns >= keeper->setns_socket.pause_ns)
+        keeper->setns_socket.pause_ns = 0;
     for (size_t i = 0; i < GENERATIONS; i++) {
         struct generation *g = &keeper->generations[i];
         if (g->phase == PHASE_FREE || g->phase == PHASE_OVER)
@@ -230,6 +245,7 @@ _Noreturn void keeper_run(const struct keeper_start *start)
     (void)copy_text(keeper->id, sizeof keeper->id, start->id);
     log_init(&keeper->log, start->log_dir);
     client_init(&keeper->client);
+    setns_socket_init(&keeper->setns_socket);
     session_leave_parent(keeper, start);
     title_set("keeper", keeper->name);
     keeper->start_ticks = session_start_ticks();

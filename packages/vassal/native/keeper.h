@@ -14,7 +14,7 @@
 #define ID_SIZE 65
 #define GENERATIONS 8
 
-#define WAITERS_MAX (GENERATIONS * 7 + 3)
+#define WAITERS_MAX (GENERATIONS * 7 + 4)
 
 enum source {
     FROM_STREAM,
@@ -25,7 +25,8 @@ enum source {
     FROM_UNDERTAKER,
     FROM_CHILDREN,
     FROM_CLIENT,
-    FROM_LISTENER
+    FROM_LISTENER,
+    FROM_SETNS
 };
 
 /* What the poll loop sleeps on. */
@@ -49,6 +50,7 @@ struct keeper {
 
     int listener, signals;
     int64_t accept_ns; /* nobody is let in before, 0 = at once */
+    struct setns_socket setns_socket;
     struct scratch scratch;
     struct log log;
     struct wait_list waiting;

@@ -1,12 +1,14 @@
 /* From `launch` to the child. Run by the keeper (root): it prepares what must exist outside the jail, then
  * clones; from the first instruction the child is in its v2 group and its namespaces (but the cgroup one). */
+#include "hook.h"
 #include "io.h"
+#include "jail.h"
 #include "keeper.h"
+#include "starter.h"
 #include "sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -29,7 +31,11 @@ static int prepare(struct keeper *keeper, struct generation *g, char *blob, size
         return note_failure(&g->failure, STAGE_LOG, -error, keeper->log.path);
     if (spec.ready_log)
         (void)copy_text(g->ready_text, sizeof g->ready_text, spec.ready_log); /* spec.c checked the length */
+    if (hooks_need_mounts(&spec) && scratch_leave_host(&keeper->scratch, &g->failure) < 0)
+        return -1;
     if (scratch_prepare(&keeper->scratch, &spec, &g->failure) < 0 || cgroups_make(keeper, g, &spec) < 0)
+        return -1;
+    if (setns_socket_make(keeper, g, &spec) < 0)
         return -1;
     return notify_make(keeper, g, &spec);
 }
@@ -42,7 +48,7 @@ static int make_stream(struct stream *stream, int *write_end)
         return -1;
     stream->fd = ends[0];
     *write_end = ends[1];
-    if (fchown(ends[1], spec.uid, spec.gid) < 0)
+    if (fchown(ends[1], spec_outside_uid(&spec, spec.uid), spec_outside_gid(&spec, spec.gid)) < 0)
         return -1;
     return fcntl(ends[0], F_SETFL, O_NONBLOCK);
 }
@@ -77,20 +83,26 @@ static int clone_child(struct generation *g, const struct birth *birth)
     if (g->has_v2 && g->events < 0)
         return note_failure(&g->failure, STAGE_CGROUP, errno, "cgroup.events");
 
+    bool by_starter = starter_is_needed(&spec);
     struct clone_request request = {
-        .flags = (spec.unshare & ~(uint64_t)CLONE_NEWCGROUP) | KEEPER_CLONE_PIDFD |
+        .flags = (by_starter ? 0 : namespaces_at_clone(&spec)) | KEEPER_CLONE_PIDFD |
+                 (spec.jail_pid ? KEEPER_CLONE_PARENT_SETTID : 0) |
                  (g->has_v2 ? KEEPER_CLONE_INTO_CGROUP : 0),
         .pidfd = (uint64_t)(uintptr_t)&pidfd,
+        .parent_tid = (uint64_t)(uintptr_t)spec.jail_pid,
         .exit_signal = SIGCHLD,
         .cgroup = g->has_v2 ? (uint64_t)group : 0,
     };
     pid_t pid = sys_clone3(&request);
     if (pid < 0)
         return note_failure(&g->failure, STAGE_NAMESPACES, errno, "clone3");
+    if (pid == 0 && by_starter)
+        starter_run(birth);
     if (pid == 0)
         init_run(birth);
-    g->init = pid;
+    *(by_starter ? &g->starter : &g->init) = pid;
     g->init_pidfd = pidfd;
+    undertaker_meet(g);
     return 0;
 }
 
@@ -98,8 +110,10 @@ static int start(struct keeper *keeper, struct generation *g)
 {
     struct birth birth = {.spec = &spec, .generation = g->id, .name = keeper->name};
     birth.status = birth.report = birth.out = birth.err = -1;
+    spec.jail_pid = hooks_share_pid(&spec, (size_t)(g - keeper->generations));
     int result = make_channels(g, &birth) < 0 ? note_failure(&g->failure, STAGE_INIT, errno, "pipes")
-                                              : clone_child(g, &birth);
+                 : undertaker_start(keeper, g, &spec, birth.out, birth.err) < 0 ? -1
+                                                                                : clone_child(g, &birth);
     close_fd(&birth.status);
     close_fd(&birth.report);
     close_fd(&birth.out);

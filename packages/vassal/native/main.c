@@ -1,4 +1,5 @@
 /* Chooses the role. Started by the emperor, as root, from a clean command line. */
+#include "host_probe.h"
 #include "service.h"
 #include "spawner.h"
 #include "title.h"
@@ -10,9 +11,12 @@ int main(int argc, char **argv, char **environment)
 {
     if (argc == 3 && strcmp(argv[1], "notify") == 0)
         return service_notify(argv[2]);
+    if (argc == 2 && strcmp(argv[1], "probe") == 0)
+        return host_probe();
     if (argc < 4 || strcmp(argv[1], "spawner") != 0) {
         (void)fprintf(stderr, "usage: keeper spawner KEEPERS_DIR CGROUP_LEAF [PADDING]\n"
-                              "       keeper notify TEXT\n");
+                              "       keeper notify TEXT\n"
+                              "       keeper probe\n");
         return 2;
     }
     title_init(argc, argv, environment);

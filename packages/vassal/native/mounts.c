@@ -73,11 +73,12 @@ static void put_file(struct mounting *m, struct mount_step *step)
 }
 
 /* All jails share the kernel's pty numbers: none may take them all. */
-#define DEVPTS_OPTIONS "newinstance,ptmxmode=0666,mode=0620,gid=5,max=64"
+#define DEVPTS_OPTIONS "newinstance,ptmxmode=0666,mode=0620,max=64"
 
 static void put_devpts(struct mounting *m, struct mount_step *step)
 {
-    target_mount(m, step->path, "devpts", MS_NOSUID | MS_NOEXEC, DEVPTS_OPTIONS);
+    target_mount(m, step->path, "devpts", MS_NOSUID | MS_NOEXEC,
+                 m->spec->single_id ? DEVPTS_OPTIONS : DEVPTS_OPTIONS ",gid=5");
 }
 
 static void put_proc(struct mounting *m, struct mount_step *step)
@@ -90,13 +91,17 @@ static void put_proc(struct mounting *m, struct mount_step *step)
 /* Without what the host mounted below: debugfs, tracefs, and the cgroups of all. */
 static void put_sysfs(struct mounting *m, struct mount_step *step)
 {
-    if (m->spec->unshare & CLONE_NEWNET) {
+    /* Together with a user namespace the network namespace is made later: the plan masks the host's. */
+    bool own_network = (m->spec->unshare & (CLONE_NEWNET | CLONE_NEWUSER)) == CLONE_NEWNET;
+    if (own_network && !m->spec->single_id) {
         target_mount(m, step->path, "sysfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
         return;
     }
-    step->tree = tree_take(AT_FDCWD, step->path, false);
+    /* What was mounted in another user namespace is locked to what it stands on. */
+    bool whole = m->spec->single_id;
+    step->tree = tree_take(AT_FDCWD, step->path, whole);
     must_mount(step->tree, step->path);
-    must_mount(tree_restrict(step->tree, COVER, false), step->path);
+    must_mount(tree_restrict(step->tree, COVER, whole), step->path);
     target_put(m, &step->tree, step->path);
 }
 
@@ -110,7 +115,8 @@ static void put_tmpfs(struct mounting *m, struct mount_step *step)
 {
     char options[128];
     must_format(format_text(options, sizeof options, "mode=0755,size=%s,nr_inodes=16384,uid=%u,gid=%u",
-                            step->source, m->spec->uid, m->spec->gid),
+                            step->source, spec_outside_uid(m->spec, m->spec->uid),
+                            spec_outside_gid(m->spec, m->spec->gid)),
                 step->path);
     target_mount(m, step->path, "tmpfs", MS_NOSUID | MS_NODEV, options);
     autoclose int made = target_open(m, step->path);

@@ -56,7 +56,8 @@ static int make_socket(struct generation *g, int dir, const char *name, const st
         return -1;
     if (fchmod(g->notify, 0600) < 0 || bind_in(g->notify, dir, name) < 0)
         return -1;
-    return fchownat(dir, name, spec->uid, spec->gid, AT_SYMLINK_NOFOLLOW);
+    return fchownat(dir, name, spec_outside_uid(spec, spec->uid), spec_outside_gid(spec, spec->gid),
+                    AT_SYMLINK_NOFOLLOW);
 }
 
 /* `@/run/GEN` is the /run of this generation; the socket stands in it where the app will see it. */

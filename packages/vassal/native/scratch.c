@@ -2,6 +2,8 @@
 #include "scratch.h"
 
 #include "io.h"
+#include "sys.h"
+#include "tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -99,8 +101,20 @@ static int mount_tmp(struct scratch *scratch, const struct spec *spec, struct fa
     return 0;
 }
 
+/* In a user namespace nobody makes device nodes: those of the host stand for them. */
+static int bind_node(int dev, const char *name)
+{
+    char path[32];
+    (void)format_text(path, sizeof path, "/dev/%s", name);
+    autoclose int file = openat(dev, name, O_CREAT | O_WRONLY | O_CLOEXEC | O_NOFOLLOW, 0444);
+    autoclose int tree = file < 0 ? -1 : tree_take(AT_FDCWD, path, false);
+    if (tree < 0)
+        return -1;
+    return sys_move_mount(tree, "", dev, name, KEEPER_MOVE_MOUNT_F_EMPTY_PATH);
+}
+
 /* umask is 0 in the keeper, so modes are what they say. */
-static int make_nodes(int dev, struct failure *failure)
+static int make_nodes(int dev, bool may_make, struct failure *failure)
 {
     static const struct {
         const char *name;
@@ -117,7 +131,8 @@ static int make_nodes(int dev, struct failure *failure)
     static const char *const dirs[] = {"pts", "shm"};
 
     for (size_t i = 0; i < LENGTH(nodes); i++)
-        if (mknodat(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)) < 0 &&
+        if ((may_make ? mknodat(dev, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor))
+                      : bind_node(dev, nodes[i].name)) < 0 &&
             errno != EEXIST)
             return failed(failure, nodes[i].name);
     for (size_t i = 0; i < LENGTH(links); i++)
@@ -129,7 +144,7 @@ static int make_nodes(int dev, struct failure *failure)
     return 0;
 }
 
-static int make_dev(struct scratch *scratch, struct failure *failure)
+static int make_dev(struct scratch *scratch, bool may_make, struct failure *failure)
 {
     if (scratch->dev)
         return 0;
@@ -139,7 +154,7 @@ static int make_dev(struct scratch *scratch, struct failure *failure)
     autoclose int dev = openat(root, "dev", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (dev < 0)
         return failed(failure, "private-dev");
-    if (make_nodes(dev, failure) < 0)
+    if (make_nodes(dev, may_make, failure) < 0)
         return -1;
     scratch->dev = true;
     return 0;
@@ -155,5 +170,5 @@ int scratch_prepare(struct scratch *scratch, const struct spec *spec, struct fai
         return -1;
     if (spec->private_tmp && mount_tmp(scratch, spec, failure) < 0)
         return -1;
-    return spec->private_dev ? make_dev(scratch, failure) : 0;
+    return spec->private_dev ? make_dev(scratch, !spec->single_id, failure) : 0;
 }

@@ -3,11 +3,13 @@
  * keepers live on. */
 #include "spawner.h"
 
+#include "host_probe.h"
 #include "io.h"
 #include "keeper.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -138,6 +140,24 @@ static int serve(int dir)
     }
 }
 
+/* Keepers born there can make every other namespace. */
+int user_namespace_enter_own(void)
+{
+    char uids[32], gids[32];
+    uid_t uid = geteuid();
+    gid_t gid = getegid();
+    if (uid == 0)
+        return 0;
+    (void)format_text(uids, sizeof uids, "%u %u 1", uid, uid);
+    (void)format_text(gids, sizeof gids, "%u %u 1", gid, gid);
+    if (unshare(CLONE_NEWUSER) < 0)
+        return errno;
+    int error = write_small("/proc/self/setgroups", "deny");
+    error = error ? error : write_small("/proc/self/uid_map", uids);
+    error = error ? error : write_small("/proc/self/gid_map", gids);
+    return -error;
+}
+
 /* No signal ends the spawner, only end-of-file does; nobody waits for its keepers. */
 static void settle_signals(void)
 {
@@ -161,6 +181,7 @@ int spawner_run(const char *keepers_dir, const char *cgroup_leaf)
         (void)fprintf(stderr, "keeper: control group %s: %s\n", cgroup_leaf, strerror(-error));
         return 1;
     }
+    (void)user_namespace_enter_own(); /* refused: `keeper probe` has told, and a launch tells */
     settle_signals();
     umask(0);
     return serve(dir);

@@ -86,6 +86,27 @@ static const char *check_mounts(const struct spec *spec)
     return NULL;
 }
 
+static bool is_mapped(const struct spec *spec)
+{
+    for (size_t i = 0; i < spec->groups.count; i++)
+        if (spec_outside_gid(spec, spec->groups.at[i]) == (gid_t)-1)
+            return false;
+    return spec_outside_uid(spec, spec->uid) != (uid_t)-1 && spec_outside_gid(spec, spec->gid) != (gid_t)-1;
+}
+
+/* What is joined is not made; a map belongs to a user namespace of our own, and holds every id that is used. */
+static const char *check_namespaces(const struct spec *spec)
+{
+    bool own_ids = spec->unshare & CLONE_NEWUSER;
+    if (spec->setns_kinds & spec->unshare)
+        return "setns";
+    if (spec->setns_preopen && !spec->setns_socket)
+        return "setns-preopen";
+    if (own_ids != (spec->uid_map.count > 0) || own_ids != (spec->gid_map.count > 0))
+        return "uid-map";
+    return is_mapped(spec) ? NULL : "uid-map";
+}
+
 /* What no single word can check. */
 static const char *check_whole(const struct spec *spec)
 {
@@ -107,7 +128,8 @@ static const char *check_whole(const struct spec *spec)
         return "notify";
     if (spec->ready_notify && !spec->notify)
         return "ready-notify";
-    return check_mounts(spec);
+    const char *wrong = check_namespaces(spec);
+    return wrong ? wrong : check_mounts(spec);
 }
 
 const char *spec_decode(struct spec *spec, char *blob, size_t size)

@@ -41,6 +41,15 @@ struct mount_step {
     int tree;           /* while jailing: what was taken before anything changed, or -1 */
 };
 
+/* What becomes `/`: the host's tree, changed in place, or one of these, entered by pivot_root. */
+enum root_kind {
+    ROOT_HOST,
+    ROOT_TMPFS,   /* an empty file system; places in it are made */
+    ROOT_TREE,    /* a directory with all that is mounted below it */
+    ROOT_SINGLE,  /* a directory without that */
+    ROOT_OVERLAY, /* directories in layers */
+};
+
 enum hook_phase { HOOK_PRE_JAIL, HOOK_POST_JAIL, HOOK_AS_ROOT, HOOK_AS_USER, HOOK_POST_STOP };
 
 #define HOOK_ARGS_MAX 256
@@ -53,21 +62,17 @@ struct hook {
     size_t first, count; /* in spec.hook_args */
 };
 
-/* What becomes `/`: the host's tree, changed in place, or one of these, entered by pivot_root. */
-enum root_kind {
-    ROOT_HOST,
-    ROOT_TMPFS,   /* an empty file system; places in it are made */
-    ROOT_TREE,    /* a directory with all that is mounted below it */
-    ROOT_SINGLE,  /* a directory without that */
-    ROOT_OVERLAY, /* directories in layers */
-};
-
 struct cgroup_write {
     const char *dir, *file, *value;
 };
 
 struct counter {
     const char *name, *path, *key;
+};
+
+/* `count` ids from `inside` on are those from `outside` on. */
+struct id_map {
+    uint32_t inside, outside, count;
 };
 
 struct resource_limit {
@@ -106,6 +111,15 @@ struct spec {
     const char *pivot_new, *pivot_old;
     const char *chroot;
 
+    LIST(struct id_map, 160) uid_map;
+    LIST(struct id_map, 160) gid_map;
+    bool single_id; /* the keeper lives in a user namespace with one uid and one gid */
+    const char *setns;
+    uint64_t setns_kinds;
+    const char *setns_socket;
+    uint64_t setns_socket_kinds;
+    bool setns_preopen;
+
     const char *hostname;
     bool loopback;
     LIST(struct resource_limit, 24) limits;
@@ -115,6 +129,7 @@ struct spec {
     gid_t gid;
     bool has_uid, has_gid, has_caps, has_umask;
     uint64_t caps;
+    unsigned securebits;
     bool no_new_privs;
     uint64_t landlock_scope;
     mode_t umask;
@@ -131,6 +146,10 @@ struct spec {
     LIST(const char *, 512) env;
     LIST(char *, 1024) arguments; /* one less is allowed: the last is NULL for exec */
 } __attribute__((aligned(4096))); /* whole pages, to be given back after clone */
+
+/* What an id of inside the jail is outside of it; (uid_t)-1 when the map has it not. */
+uid_t spec_outside_uid(const struct spec *spec, uid_t inside);
+gid_t spec_outside_gid(const struct spec *spec, gid_t inside);
 
 /* Decode a blob into a zeroed `spec`. NULL, or the word that is wrong. `blob[size]` must be writable. */
 const char *spec_decode(struct spec *spec, char *blob, size_t size);

@@ -7,11 +7,7 @@
 
 #include <arpa/inet.h>
 #include <limits.h>
-#include <sched.h>
 #include <string.h>
-
-#define NAMESPACES                                                                                           \
-    ((uint64_t)(CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWCGROUP))
 
 bool take_text(const char **field, const char *text)
 {
@@ -60,15 +56,6 @@ bool take_counter(struct spec *spec, char **args)
     if (!counter || !*args[0] || strlen(args[0]) > 32 || strpbrk(args[0], " ,=\\") || !is_plain_path(args[1]))
         return false;
     *counter = (struct counter){args[0], args[1], args[2]};
-    return true;
-}
-
-bool take_unshare(struct spec *spec, char **args)
-{
-    uint64_t flags;
-    if (spec->unshare || !parse_number(args[0], UINT64_MAX, &flags) || (flags & ~NAMESPACES))
-        return false;
-    spec->unshare = flags;
     return true;
 }
 

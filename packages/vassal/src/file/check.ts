@@ -116,7 +116,11 @@ class Expansion {
   /** With that many problems nothing is started from the file, and the rest of it costs no more. */
   #defineExpanded(file: string, entry: IniEntry): readonly KeyedValue[] {
     if (this.#diagnostics.length >= MOST_DIAGNOSTICS) return [];
-    const accepted = this.#accept(file, entry, this.#placeholders.expand(entry.value));
+    const isHook = entry.key.startsWith('hook-');
+    const expanded = isHook
+      ? this.#placeholders.expandOperators(entry.value)
+      : this.#placeholders.expand(entry.value);
+    const accepted = this.#accept(file, entry, expanded);
     for (const { key, raw } of accepted) this.#placeholders.define(key, raw.value);
     return accepted;
   }

@@ -51,7 +51,7 @@ export class Placeholders {
   }
 
   /**
-   * A value of the operator ([defaults], [force]): built-ins only, and only such as are one path component, so that
+   * A value of the operator ([defaults], [force], hooks): built-ins only, and only such as are one path component, so that
    * what a tenant may choose can never turn the operator's path into another one.
    */
   expandOperators(text: string): Expanded {
@@ -80,7 +80,7 @@ export class Placeholders {
     const found = this.#lookUpBuiltIn(name);
     if (!found.ok || isComponent(found.text)) return found;
     return refuse(
-      `%(${name}) is a path here, and [defaults] and [force] take single names only`,
+      `%(${name}) is a path here, and [defaults], [force] and hooks take single names only`,
       'use %(name), %(owner) or %(hostname)',
     );
   }

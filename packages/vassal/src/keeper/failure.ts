@@ -2,6 +2,7 @@ import { getSystemErrorMap } from 'node:util';
 import { coverOf } from '../jail/mounts.ts';
 import type { VassalSpec } from '../spec/spec.ts';
 import type { LaunchFailure } from './facts.ts';
+import { type HookStage, hookFailure, isHookStage } from './hook-failure.ts';
 import type { Stage } from './stages.ts';
 
 /** A failed launch for people: what happened, and what to do about it. */
@@ -13,6 +14,7 @@ type Text = (about: About) => FailureText;
 
 /** Message and hint for a failure of one stage with one errno; no tenant code has run. */
 export function hintForFailure(failure: LaunchFailure, spec?: VassalSpec): FailureText {
+  if (isHookStage(failure.stage)) return hookFailure(failure, errorText(failure.errno));
   const error = errorName(failure.errno);
   const about = { what: failure.what, spec };
   const known = KNOWN.get(`${failure.stage} ${error}`)?.(about);
@@ -33,44 +35,33 @@ function errorText(errno: number): string {
   return name === undefined ? `errno ${errno}` : `${text} (${name})`;
 }
 
+type OwnStage = Exclude<Stage, HookStage>;
+
 /** What was being done in each stage. */
-const WHILE: Readonly<Record<Stage, string>> = {
+const WHILE: Readonly<Record<OwnStage, string>> = {
   spec: 'reading the plan of the jail',
   log: 'opening the log',
   cgroup: 'making the control groups',
-  'hook-pre-jail': 'hook-pre-jail',
   namespaces: 'making the namespaces',
-  'hook-post-jail': 'hook-post-jail',
   mounts: 'mounting the jail',
   root: 'changing the root',
   hostname: 'setting the host name',
   network: 'bringing up the loopback',
   limits: 'setting a limit',
-  'hook-as-root': 'hook-as-root',
   notify: 'making the notify socket',
   identity: 'becoming the user',
   landlock: 'restricting with Landlock',
-  'hook-as-user': 'hook-as-user',
   chdir: 'entering the working directory',
   'env-file': 'reading env-file',
   touch: 'watching a touch-reload path',
   init: 'starting init',
   exec: 'starting the program',
-  'hook-post-stop': 'hook-post-stop',
 };
 
-/** All its output is there, of which the message has the end. */
-const HOOK_HINT = 'correct the hook, and see the log of the vassal for all it printed';
-
-const HINTS: Readonly<Record<Stage, string>> = {
+const HINTS: Readonly<Record<OwnStage, string>> = {
   spec: 'this is a bug of the emperor, or its keeper is of another version: restart the vassal',
   log: 'make room in the log directory and see that it is writable',
   cgroup: 'see /sys/fs/cgroup: is it mounted writable, and below a group that is delegated to the emperor?',
-  'hook-pre-jail': HOOK_HINT,
-  'hook-post-jail': HOOK_HINT,
-  'hook-as-root': HOOK_HINT,
-  'hook-as-user': HOOK_HINT,
-  'hook-post-stop': HOOK_HINT,
   namespaces: 'see /proc/sys/user/max_*_namespaces, or leave the namespace out of unshare',
   mounts: 'see that the path is there and no symlink leads to it, or turn off the option that asks for it',
   root: 'this is a bug of the emperor',

@@ -137,7 +137,8 @@ function decodeUser(written: string): Decoded<UserRef> {
   return written === 'auto' ? { ok: true, value: { by: 'auto' } } : decodeAccount(written);
 }
 
-function decodeAccount(written: string): Decoded<AccountRef> {
+/** A name or a number, not looked up. */
+export function decodeAccount(written: string): Decoded<AccountRef> {
   if (/^\d+$/.test(written)) {
     const id = Number(written);
     return id <= LAST_ID

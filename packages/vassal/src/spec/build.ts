@@ -3,11 +3,12 @@ import { decodeTable } from '@emperor/common/options/decode';
 import { formatValue } from '@emperor/common/options/kinds';
 import type { Layer, Option } from '@emperor/common/options/option';
 import { coverOf } from '../jail/mounts.ts';
+import { HOOK_PHASES } from '../options/hook.ts';
 import { type VassalOptionName, type VassalValues, vassalOptions } from '../options/index.ts';
 import type { AccountsQuery } from './accounts.ts';
 import { type Draft, grant, type Rule, type RuleContext, report, writtenOf } from './draft.ts';
 import { FILTER_RULES, filtersOf } from './filters.ts';
-import { HOOK_RULES, hooksOf } from './hooks.ts';
+import { accountsOfHook, HOOK_RULES, hooksOf } from './hooks.ts';
 import { HOST_RULES, resourceOf, rlimitNames } from './host-rules.ts';
 import { type Persona, resolvePersona } from './identity-rules.ts';
 import { JOINING_RULES, joiningOf } from './joining.ts';
@@ -85,6 +86,11 @@ export function accountsAsked(sources: Iterable<Pick<SpecSource, 'owner' | 'raw'
     for (const { value } of written('uid')) addAccount(value, userNames, uids);
     for (const { value } of [...written('gid'), ...written('add-gid')]) {
       for (const name of value.split(',')) addAccount(name.trim(), groupNames, undefined);
+    }
+    for (const { value } of HOOK_PHASES.flatMap((phase) => written(`hook-${phase}`))) {
+      const { users, groups } = accountsOfHook(value);
+      for (const name of users) userNames.add(name);
+      for (const name of groups) groupNames.add(name);
     }
   }
   return { userNames, uids, groupNames };

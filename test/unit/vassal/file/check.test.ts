@@ -117,7 +117,7 @@ test("nothing of a tenant's text gets into an operator's value", () => {
   expect(problems(source)).toEqual([
     '/etc/emperor/emperor.ini:2: env: unknown placeholder %(sub)\nhint: write %%( for a literal %(',
     '/etc/emperor/emperor.ini:2: chdir: unknown placeholder %(command)\nhint: write %%( for a literal %(',
-    '/etc/emperor/emperor.ini:3: env: %(home) is a path here, and [defaults] and [force] take single names only\nhint: use %(name), %(owner) or %(hostname)',
+    '/etc/emperor/emperor.ini:3: env: %(home) is a path here, and [defaults], [force] and hooks take single names only\nhint: use %(name), %(owner) or %(hostname)',
   ]);
 });
 
