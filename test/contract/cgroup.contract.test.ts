@@ -3,14 +3,13 @@ import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { systemClock } from '@emperor/common/clock';
 import {
-  applyLive,
   ensureBase,
   killAndRemove,
   listGenerations,
-  readCounters,
   releaseBase,
   sweepEmpty,
 } from '@emperor/vassal/cgroup/cgroup';
+import { type CgroupCounter, readCounters } from '@emperor/vassal/cgroup/counters';
 import {
   type Controller,
   generationDirectory,
@@ -18,19 +17,15 @@ import {
   versionOf,
 } from '@emperor/vassal/cgroup/hierarchy';
 import { planCgroups } from '@emperor/vassal/cgroup/limits';
+import { applyLive } from '@emperor/vassal/cgroup/live';
 import { probeHost } from '@emperor/vassal/jail/host';
 import type { HostFacts } from '@emperor/vassal/spec/host-facts';
-import type { LimitsSpec } from '@emperor/vassal/spec/spec';
+import { type LimitsSpec, NO_LIMITS as none } from '@emperor/vassal/spec/limits';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 const canRun = process.getuid?.() === 0 && existsSync('/sys/fs/cgroup');
 const instance = `t${process.pid}`;
-const none: LimitsSpec = {
-  memoryMaxBytes: undefined,
-  cpuMaxPercent: undefined,
-  pidsMax: undefined,
-  rlimits: [],
-};
+const BLOG = { name: 'blog', below: [] };
 
 describe.skipIf(!canRun)('control groups of this host', () => {
   let host: HostFacts;
@@ -88,8 +83,8 @@ describe.skipIf(!canRun)('control groups of this host', () => {
     const base = await ensureBase(host.cgroups, instance, emperor.pid);
 
     expect(base.troubles).toEqual([]);
-    expect(base.cgroups.v1).toBe(host.cgroups.v1);
-    const usable = ['memory', 'cpu', 'pids'].filter(
+    expect([...base.cgroups.v1.keys()]).toEqual([...host.cgroups.v1.keys()]);
+    const usable = ['memory', 'cpu', 'cpuset', 'pids', 'io'].filter(
       (name) => host.cgroups.v2?.controllers.has(name) === true,
     );
     expect([...(base.cgroups.v2?.controllers ?? [])].toSorted()).toEqual(usable.toSorted());
@@ -111,7 +106,7 @@ describe.skipIf(!canRun)('control groups of this host', () => {
     const other = await generation('shop', none, 4);
     const died = new Promise((resolve) => blog.child.once('exit', (_, signal) => resolve(signal)));
 
-    const found = await listGenerations(host.cgroups, instance, 'blog');
+    const found = await listGenerations(host.cgroups, instance, BLOG);
     for (const each of found) await killAndRemove(each, systemClock);
 
     expect(found).toMatchObject([{ name: 'blog', ownerUid: 7, generation: 1 }]);
@@ -150,7 +145,7 @@ describe.skipIf(!canRun)('control groups of this host', () => {
     child.kill('SIGKILL');
     await ended;
 
-    await sweepEmpty(host.cgroups, instance, 'blog');
+    await sweepEmpty(host.cgroups, instance, BLOG);
 
     expect(await listGenerations(host.cgroups, instance)).toMatchObject([{ name: 'blog', generation: 2 }]);
   });
@@ -165,7 +160,7 @@ describe.skipIf(!canRun)('control groups of this host', () => {
       generation: 1,
     });
 
-    const missing = { name: 'missing', path: '/sys/fs/cgroup/none', key: 'x' };
+    const missing: CgroupCounter = { name: 'periods', path: '/sys/fs/cgroup/none', key: 'x' };
 
     expect(await readCounters([...counters, missing])).toEqual(counters.length === 0 ? {} : { pids_max: 0 });
   });

@@ -4,6 +4,7 @@ import { vassalOptions } from '@emperor/vassal/options';
 import { filtersOf } from '@emperor/vassal/spec/filters';
 import { hooksOf } from '@emperor/vassal/spec/hooks';
 import { joiningOf } from '@emperor/vassal/spec/joining';
+import { NO_LIMITS } from '@emperor/vassal/spec/limits';
 import { rootOf } from '@emperor/vassal/spec/root';
 import type { LifecycleSpec, VassalSpec } from '@emperor/vassal/spec/spec';
 
@@ -63,7 +64,8 @@ export function specOf(name: string, lifecycle: Partial<LifecycleSpec> = {}, own
     joining: joiningOf(DEFAULTS),
     hooks: hooksOf(DEFAULTS),
     filters: filtersOf(DEFAULTS),
-    limits: { memoryMaxBytes: undefined, cpuMaxPercent: undefined, pidsMax: 512, rlimits: [] },
+    limits: { ...NO_LIMITS, pidsMax: 512 },
+    scheduling: { nice: 0, ionice: undefined, sched: { policy: 'other' }, oomScoreAdj: 0 },
     lifecycle: { ...LIFECYCLE, ...lifecycle },
     output: { logMaxBytes: 16_777_216, logKeep: 5, logRate: 0 },
   };

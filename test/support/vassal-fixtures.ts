@@ -57,7 +57,16 @@ export function hostFacts(changes: Partial<HostFacts> = {}): HostFacts {
     paths: {
       directories: new Set(['/usr', '/boot', '/etc', '/home', '/root']),
       resolvConf: undefined,
+        ['blkio', v1('blkio')],
       systemUsers: [
+      cpuset: { cpus: '0-3', mems: '0' },
+    },
+    limits: {
+      nice: 0,
+      oomScoreAdj: 0,
+      canRaisePriority: true,
+      canLowerOomScore: false,
+      blockDevices: new Map([['vda', '254:0']]),
         'root:x:0:0:root:/root:/bin/bash',
         'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin',
       ],

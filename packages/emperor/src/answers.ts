@@ -1,4 +1,3 @@
-import { formatBytes } from '@emperor/common/bytes';
 import type { Clock } from '@emperor/common/clock';
 import type { StatusJson, VassalJson, WhyJson } from '@emperor/common/control/api';
 import { STATUS_FORMAT } from '@emperor/common/control/api';
@@ -7,7 +6,7 @@ import type { VassalName } from '@emperor/common/name';
 import type { Ended } from './core/state.ts';
 import type { Emperor } from './emperor.ts';
 import { type Explained, type ExplainFailure, explainEnd } from './explain/ending.ts';
-import { diagnosticJson, isoTime, statusOf } from './explain/status.ts';
+import { diagnosticJson, isoTime, liveCounters, statusOf } from './explain/status.ts';
 import { answerWhy, historyJson } from './explain/why.ts';
 import type { Held } from './held.ts';
 import type { LogReader, Sampler, Usage, UsageTarget } from './ports.ts';
@@ -64,12 +63,12 @@ export function answersOf(parts: AnswerParts): Answers {
       return held === undefined ? undefined : whyOf(parts, held, (await usageOf([held])).get(name));
     },
     describe: (held) => jsonOf(parts, held, undefined),
-    explain: (held) => answerOf(parts, held),
+    explain: (held) => answerOf(parts, held, undefined),
   };
 }
 
 async function whyOf(parts: AnswerParts, held: Held, usage: Usage | undefined): Promise<WhyJson> {
-  const { what, hint } = answerOf(parts, held);
+  const { what, hint } = answerOf(parts, held, usage);
   return {
     format: STATUS_FORMAT,
     vassal: jsonOf(parts, held, usage),
@@ -80,8 +79,9 @@ async function whyOf(parts: AnswerParts, held: Held, usage: Usage | undefined): 
   };
 }
 
-function answerOf(parts: AnswerParts, held: Held): Explained {
+function answerOf(parts: AnswerParts, held: Held, usage: Usage | undefined): Explained {
   return answerWhy(held, {
+    live: liveCounters(held, usage),
     now: parts.clock.now(),
     explain: explainer(parts, held),
     waitsFor: parts.emperor.waitsFor(held),
@@ -139,7 +139,6 @@ function cycleDiagnostic(held: Held): Diagnostic {
 }
 
 function explainer(parts: AnswerParts, held: Held): (ended: Ended) => Explained {
-  const bytes = (held.attempt?.spec ?? held.file?.good?.spec)?.limits.memoryMaxBytes;
-  const memoryMax = bytes === undefined ? undefined : formatBytes(bytes);
-  return (ended) => explainEnd(ended, { memoryMax, launch: parts.explainFailure(held) });
+  const limits = (held.attempt?.spec ?? held.file?.good?.spec)?.limits;
+  return (ended) => explainEnd(ended, { limits, launch: parts.explainFailure(held) });
 }

@@ -1,14 +1,10 @@
 import type { Clock } from '@emperor/common/clock';
 import { isErrno } from '@emperor/common/errors';
 import type { VassalName } from '@emperor/common/name';
-import {
-  applyLive,
-  killAndRemove,
-  listGenerations,
-  removeOwner,
-  sweepEmpty,
-} from '@emperor/vassal/cgroup/cgroup';
+import { killAndRemove, listGenerations, removeOwner, sweepEmpty } from '@emperor/vassal/cgroup/cgroup';
 import { type GenerationPlace, generationDirectory, versionOf } from '@emperor/vassal/cgroup/hierarchy';
+import { planCgroups } from '@emperor/vassal/cgroup/limits';
+import { applyLive } from '@emperor/vassal/cgroup/live';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
 import { generationOf } from './core/state.ts';
 import type { Groups } from './effects/world.ts';
@@ -21,10 +17,10 @@ export function groupsOf(host: Host, clock: Clock): Groups {
   const { cgroups } = host.facts;
   return {
     adjust: (spec, generation, limits) => applyLive(limits, cgroups, placeOf(host, spec, generation)),
-    sweep: (name) => sweepEmpty(cgroups, host.instance, name),
+    sweep: (name, below) => sweepEmpty(cgroups, host.instance, { name, below }),
     removeOwner: (ownerUid) => removeOwner(cgroups, host.instance, ownerUid),
-    reap: async (name) => {
-      for (const found of await listGenerations(cgroups, host.instance, name))
+    reap: async (name, below) => {
+      for (const found of await listGenerations(cgroups, host.instance, { name, below }))
         await killAndRemove(found, clock);
     },
   };
@@ -73,19 +69,20 @@ export function usageTargetOf(host: Host, held: Held): UsageTarget | undefined {
     return undefined;
   }
   const { cgroups } = host.facts;
-  const place = placeOf(host, attempt.spec, generation);
+  const { limits } = attempt.spec;
+  const place = { ...placeOf(host, attempt.spec, generation), below: limits.cgroups };
   const v1 = (controller: 'memory' | 'pids') => {
     const hierarchy = versionOf(cgroups, controller) === 'v1' ? cgroups.v1.get(controller) : undefined;
     return hierarchy === undefined ? undefined : generationDirectory(hierarchy, place);
   };
-  const { memoryMaxBytes, pidsMax } = attempt.spec.limits;
   return {
     name: held.name,
     appPid: state.pids.app,
     sinceMs: state.since,
     v2: cgroups.v2 === undefined ? undefined : generationDirectory(cgroups.v2, place),
-    memoryV1: memoryMaxBytes === undefined ? undefined : v1('memory'),
-    pidsV1: pidsMax === undefined ? undefined : v1('pids'),
+    memoryV1: limits.memoryMaxBytes === undefined ? undefined : v1('memory'),
+    pidsV1: limits.pidsMax === undefined ? undefined : v1('pids'),
+    counters: planCgroups(limits, cgroups, place).counters,
   };
 }
 

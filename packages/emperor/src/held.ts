@@ -3,6 +3,7 @@ import type { VassalName } from '@emperor/common/name';
 import type { KeeperFact } from '@emperor/vassal/keeper/facts';
 import type { Keeper, KeeperListener } from '@emperor/vassal/keeper/keeper';
 import type { LifecycleSpec } from '@emperor/vassal/spec/spec';
+import type { Counters } from './core/counted.ts';
 import { type Attempt, NO_TURNS, type Turns, type Wanted } from './core/desired.ts';
 import type { FileState, Remembered } from './core/file-state.ts';
 import { History } from './core/history.ts';
@@ -45,8 +46,8 @@ export type Held = {
   readonly history: History;
   restarts: number;
   lastEnded: Ended | undefined;
-  oomKills: number;
-  pidsMaxHits: number;
+  /** Counters of the runs that are over, since this emperor began. */
+  counted: Counters;
   droppedLines: number;
   /** STATUS= of the app. */
   statusText: string | undefined;
@@ -90,8 +91,7 @@ export function newHeld(name: VassalName, memory: Memory | undefined, now: numbe
     history: new History(),
     restarts: 0,
     lastEnded: undefined,
-    oomKills: 0,
-    pidsMaxHits: 0,
+    counted: {},
     droppedLines: 0,
     statusText: undefined,
     trouble: undefined,

@@ -9,6 +9,8 @@ import type {
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import type { VassalName } from '@emperor/common/name';
 
+import type { CgroupCounter } from '@emperor/vassal/cgroup/counters';
+import type { Counters } from './core/counted.ts';
 /** Identity and content of one vassal file, all from one descriptor. Times in ns since the epoch. */
 export type SourceFile = {
   readonly name: VassalName;
@@ -63,6 +65,8 @@ export type Usage = {
   readonly cpuPercent: number | undefined;
   readonly tasks: number | undefined;
 };
+  /** Of the running generation. */
+  readonly counters: Counters;
 
 /** Where the sampler may look. Control group directories of the running generation, absolute. */
 export type UsageTarget = {
@@ -73,6 +77,8 @@ export type UsageTarget = {
   readonly memoryV1: string | undefined;
   readonly pidsV1: string | undefined;
 };
+  /** What the kernel counts of it beside that. */
+  readonly counters: readonly CgroupCounter[];
 
 export type Sampler = {
   /**

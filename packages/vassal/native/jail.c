@@ -10,12 +10,14 @@ void jail_enter(struct spec *spec, uint64_t generation)
 {
     cgroups_v1_join(spec);          /* first: single-threaded and childless, it needs no global lock */
     cgroup_namespace_enter(spec);   /* after the joins: the groups of this moment become its roots */
+    oom_score_set(spec);            /* while /proc is the host's */
     mounts_leave_host(spec);        /* nothing mounted from here on is seen by the host */
     host_self_take(spec);           /* while /proc is the host's */
     hooks_run(spec, HOOK_POST_JAIL); /* the host's tree, in a copy: what they mount the root can be made of */
     mounts_apply(spec, generation); /* needs CAP_SYS_ADMIN, and the namespaces it shows (proc, cgroup2) */
     limits_apply(spec);         /* raising needs the host's root */
     user_namespace_enter(spec); /* locks the mounts; from here on root is root of inside only */
+    scheduling_apply(spec);     /* so does going before others */
     hostname_set(spec);
     loopback_up(spec);
     hooks_run(spec, HOOK_AS_ROOT);

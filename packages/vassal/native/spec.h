@@ -80,6 +80,25 @@ struct resource_limit {
     struct rlimit limit;
 };
 
+/* What Landlock leaves: rights below a path. `optional`: skipped where there is none. */
+struct landlock_path {
+    uint64_t access;
+    const char *path;
+    bool optional;
+};
+
+struct landlock_port {
+    uint64_t access, port;
+};
+
+/* What nobody asked for is reset to what is usual: nothing of the emperor's own is handed on. */
+struct scheduling {
+    bool has_nice, has_ionice, has_sched, has_oom_score_adj;
+    int nice, oom_score_adj;
+    unsigned io_class, io_level;
+    int policy, priority;
+};
+
 #define LIST(type, most)                                                                                     \
     struct {                                                                                                 \
         size_t count;                                                                                        \
@@ -123,6 +142,7 @@ struct spec {
     const char *hostname;
     bool loopback;
     LIST(struct resource_limit, 24) limits;
+    struct scheduling scheduling;
 
     LIST(gid_t, 64) groups;
     uid_t uid;

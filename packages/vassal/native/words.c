@@ -70,26 +70,6 @@ bool take_loopback(struct spec *spec, char **args)
     return take_flag(&spec->loopback);
 }
 
-static bool parse_limit(const char *text, rlim_t *limit)
-{
-    uint64_t number = 0;
-    if (strcmp(text, "-") != 0 && !parse_number(text, INT64_MAX, &number))
-        return false;
-    *limit = strcmp(text, "-") == 0 ? RLIM_INFINITY : (rlim_t)number;
-    return true;
-}
-
-bool take_rlimit(struct spec *spec, char **args)
-{
-    uint64_t resource;
-    struct resource_limit *entry = NEXT(spec->limits);
-    if (!entry || !parse_number(args[0], 15, &resource))
-        return false;
-    entry->resource = (int)resource;
-    return parse_limit(args[1], &entry->limit.rlim_cur) && parse_limit(args[2], &entry->limit.rlim_max) &&
-           entry->limit.rlim_cur <= entry->limit.rlim_max;
-}
-
 static bool parse_id(const char *text, uint32_t *id)
 {
     uint64_t number;

@@ -2,9 +2,10 @@
 
 export const STATUS_FORMAT = 1;
 
+/** `because`: the limit behind it, where one was met: `killed by the kernel: memory-max 64M reached`. */
 export type ExitJson =
-  | { readonly by: 'code'; readonly code: number }
-  | { readonly by: 'signal'; readonly signal: string };
+  | { readonly by: 'code'; readonly code: number; readonly because?: string | undefined }
+  | { readonly by: 'signal'; readonly signal: string; readonly because?: string | undefined };
 
 export const STATE_NAMES = [
   'stopped',
@@ -42,7 +43,16 @@ export type VassalJson = {
   readonly gid: number | null;
   readonly restarts: number;
   readonly lastExit: ExitJson | null;
+  /** Processes that the kernel killed for want of memory. These four count from the start of the emperor. */
   readonly oomKills: number;
+  /** How often pids-max refused a new process. */
+  readonly pidsMaxHits: number;
+  /** How often memory-high slowed it down. */
+  readonly memoryHighHits: number;
+  /** How long cpu-max made it wait. */
+  readonly throttledMs: number;
+  /** Of the running generation: in how many of the spans of 100 ms with work to do. null without cpu-max. */
+  readonly throttledPercent: number | null;
   readonly daemons: readonly never[];
   readonly sockets: readonly string[];
   readonly namespaces: readonly string[];

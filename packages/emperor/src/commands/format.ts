@@ -44,7 +44,8 @@ export function shortPercent(percent: number): string {
 
 /** `exit code 1`, `signal SIGKILL`. */
 export function describeExit(exit: ExitJson): string {
-  return exit.by === 'code' ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+  const how = exit.by === 'code' ? `exit code ${exit.code}` : `signal ${exit.signal}`;
+  return exit.because === undefined ? how : `${how} (${exit.because})`;
 }
 
 /** The diagnostic's lines (`file:line: key: message`, `hint: …`), safe for a terminal. */

@@ -73,13 +73,23 @@ function restartsOf({ restarts, lastExit }: VassalJson): string {
     : `${restarts}, the last run ended with ${describeExit(lastExit)}`;
 }
 
-function usageFacts({ memoryBytes, cpuPercent, tasks, oomKills }: VassalJson): readonly Fact[] {
+function usageFacts(vassal: VassalJson): readonly Fact[] {
+  const { memoryBytes, cpuPercent, tasks, oomKills, pidsMaxHits, memoryHighHits } = vassal;
   return [
     ...fact('memory', memoryBytes === null ? null : shortBytes(memoryBytes)),
     ...fact('cpu', cpuPercent === null ? null : shortPercent(cpuPercent)),
     ...fact('tasks', tasks === null ? null : String(tasks)),
     ...fact('oom kills', oomKills === 0 ? null : String(oomKills)),
+    ...fact('pids-max', pidsMaxHits === 0 ? null : `refused a process ${pidsMaxHits} times`),
+    ...fact('memory-high', memoryHighHits === 0 ? null : `slowed it down ${memoryHighHits} times`),
+    ...fact('throttled', throttledOf(vassal)),
   ];
+}
+
+function throttledOf({ throttledPercent, throttledMs }: VassalJson): string | null {
+  if (throttledMs === 0) return null;
+  const share = throttledPercent === null ? '' : `${throttledPercent} % of the time, `;
+  return `${share}${(throttledMs / 1_000).toFixed(1)} s in all`;
 }
 
 function fact(label: string, value: string | null): readonly Fact[] {

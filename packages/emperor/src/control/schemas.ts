@@ -29,8 +29,8 @@ const count = z.int().min(0);
 const exit = named(
   'Exit',
   z.union([
-    z.object({ by: z.literal('code'), code: z.int() }),
-    z.object({ by: z.literal('signal'), signal: z.string() }),
+    z.object({ by: z.literal('code'), code: z.int(), because: z.string().optional() }),
+    z.object({ by: z.literal('signal'), signal: z.string(), because: z.string().optional() }),
   ]),
 ) satisfies z.ZodType<ExitJson>;
 
@@ -69,6 +69,10 @@ export const vassal = named(
     oomKills: count,
     daemons: z.array(z.never()),
     sockets: z.array(z.string()),
+    pidsMaxHits: count,
+    memoryHighHits: count,
+    throttledMs: count,
+    throttledPercent: z.number().nullable(),
     namespaces: z.array(z.string()),
     memoryBytes: count.nullable(),
     cpuPercent: z.number().nullable(),

@@ -3,6 +3,7 @@ import { EmperorError } from '@emperor/common/errors';
 import type { GracefulStop } from '@emperor/vassal/keeper/keeper';
 import { generationOf, type StopCause } from '../core/state.ts';
 import type { Held } from '../held.ts';
+import { belowOf } from './below-of.ts';
 import { recordApplied } from './record.ts';
 import type { World } from './world.ts';
 
@@ -64,7 +65,7 @@ function stopOf({ file }: Held): GracefulStop | undefined {
 
 /** Clean up after a dead keeper: kill what it held, remove its control groups. */
 export async function reapOrphan(world: World, held: Held): Promise<void> {
-  await world.groups.reap(held.name);
+  await world.groups.reap(held.name, belowOf(held));
   held.lost = false;
   const generation = generationOf(held.state);
   if (generation !== undefined)

@@ -2,8 +2,10 @@ import { assertNever } from '@emperor/common/assert';
 import type { KeeperFact } from '@emperor/vassal/keeper/facts';
 import { hintForFailure } from '@emperor/vassal/keeper/failure';
 import type { KeeperListener } from '@emperor/vassal/keeper/keeper';
+import { addCounters } from '../core/counted.ts';
 import { decodeTag } from '../core/tag.ts';
 import type { Held } from '../held.ts';
+import { belowOf } from './below-of.ts';
 import { keeperLost } from './end.ts';
 import type { World } from './world.ts';
 
@@ -146,8 +148,7 @@ function notified(world: World, held: Held, { generation, key, value }: FactOf<'
 function exited(world: World, held: Held, fact: FactOf<'exited'>): void {
   const { generation, at, exit, counters } = fact;
   held.lastEnded = { by: 'exit', exit, counters };
-  held.oomKills += counters['oom_kill'] ?? 0;
-  held.pidsMaxHits += counters['pids_max'] ?? 0;
+  held.counted = addCounters(held.counted, counters);
   world.emperor.apply(held, { type: 'exited', generation, at, exit, counters });
 }
 
@@ -156,7 +157,7 @@ function settled(world: World, held: Held, generation: number): void {
   held.unforgotten.push(generation);
   if (!held.adjusted) return;
   held.adjusted = false;
-  world.groups.sweep(held.name).catch((error: unknown) => {
+  world.groups.sweep(held.name, belowOf(held)).catch((error: unknown) => {
     world.log.warn('groups not removed', { vassal: held.name, error: String(error) });
   });
 }

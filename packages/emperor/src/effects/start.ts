@@ -38,7 +38,7 @@ export async function startVassal(world: World, held: Held, fresh: boolean): Pro
 
 /** Another owner of the name inherits nothing: no log, and no word of what happened to the one before. */
 async function disinherit(world: World, held: Held): Promise<void> {
-  Object.assign(held, { lastEnded: undefined, restarts: 0, oomKills: 0, pidsMaxHits: 0, droppedLines: 0 });
+  Object.assign(held, { lastEnded: undefined, restarts: 0, counted: {}, droppedLines: 0 });
   held.history.clear();
   await world.disinherit(held.name);
 }

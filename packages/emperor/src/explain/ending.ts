@@ -1,16 +1,18 @@
 import { assertNever } from '@emperor/common/assert';
 import type { Exit } from '@emperor/vassal/keeper/facts';
+import type { LimitsSpec } from '@emperor/vassal/spec/limits';
 import type { Ended } from '../core/state.ts';
+import { MEMORY_HINT, outOfMemory, pressureOf } from './pressure.ts';
 
 /** What an operator reads about an end, and what to do about it. */
 export type Explained = { readonly what: string; readonly hint: string | undefined };
 
 export type ExplainFailure = (ended: Extract<Ended, { by: 'launch' }>) => Explained;
 
-/** Why something ended, in one phrase. `memoryMax` is the limit in force, as written. */
+/** Why something ended, in one phrase. `limits` are those in force. */
 export function explainEnd(
   ended: Ended,
-  facts: { memoryMax: string | undefined; launch: ExplainFailure },
+  facts: { limits: LimitsSpec | undefined; launch: ExplainFailure },
 ): Explained {
   switch (ended.by) {
     case 'launch':
@@ -23,30 +25,38 @@ export function explainEnd(
         hint: 'a fresh jail replaces it; look into the log of the machine for who killed the keeper',
       };
     case 'exit':
-      return explainExit(ended, facts.memoryMax);
+      return explainExit(ended, facts.limits);
     default:
       return assertNever(ended);
   }
 }
 
-function explainExit(ended: Extract<Ended, { by: 'exit' }>, memoryMax: string | undefined): Explained {
+function explainExit(ended: Extract<Ended, { by: 'exit' }>, limits: LimitsSpec | undefined): Explained {
   const { exit, counters } = ended;
-  const plain = describeExit(exit);
-  if ((counters['oom_kill'] ?? 0) > 0) {
-    const limit = memoryMax === undefined ? 'the memory of the machine' : `memory-max ${memoryMax}`;
-    const killed = exit.by === 'signal' && exit.signal === 'SIGKILL';
-    const what = killed
-      ? `killed by the kernel: ${limit} reached`
-      : `${plain}, after the kernel had killed part of it: ${limit} reached`;
-    return { what, hint: 'raise memory-max in the vassal file, or make the app use less' };
-  }
-  if ((counters['pids_max'] ?? 0) > 0) {
-    return {
-      what: `${plain}, after pids-max refused it new processes`,
-      hint: 'raise pids-max in the vassal file, or make the app fork less',
-    };
-  }
-  return { what: plain, hint: exit.by === 'code' ? codeHint(exit.code) : undefined };
+  const memory = outOfMemory(counters, limits);
+  const others = pressureOf(counters, limits);
+  const [first] = others;
+  const what = [describeEnd(exit, memory), ...others.map((each) => each.what)].join('; ');
+  if (memory !== undefined) return { what, hint: MEMORY_HINT };
+  return { what, hint: first?.hint ?? (exit.by === 'code' ? codeHint(exit.code) : undefined) };
+}
+
+function describeEnd(exit: Exit, memory: string | undefined): string {
+  if (memory === undefined) return describeExit(exit);
+  const isKilled = exit.by === 'signal' && exit.signal === 'SIGKILL';
+  return isKilled
+    ? `killed by the kernel: ${memory}`
+    : `${describeExit(exit)}, after the kernel had killed part of it: ${memory}`;
+}
+
+/** The limit behind an end, in one phrase; undefined when none was met. */
+export function limitBehind(
+  { exit, counters }: Extract<Ended, { by: 'exit' }>,
+  limits: LimitsSpec | undefined,
+): string | undefined {
+  const memory = outOfMemory(counters, limits);
+  if (memory !== undefined) return describeEnd(exit, memory);
+  return (counters['pids_max'] ?? 0) > 0 ? pressureOf(counters, limits)[0]?.what : undefined;
 }
 
 export function describeExit(exit: Exit): string {

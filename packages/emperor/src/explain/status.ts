@@ -1,10 +1,14 @@
 import type { DiagnosticJson, ExitJson, StateName, VassalJson } from '@emperor/common/control/api';
 import type { Diagnostic } from '@emperor/common/diagnostic';
+import type { LimitsSpec } from '@emperor/vassal/spec/limits';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
+import type { Counters } from '../core/counted.ts';
 import { generationOf, type VassalState } from '../core/state.ts';
 import type { Held } from '../held.ts';
 import type { Usage } from '../ports.ts';
+import { limitBehind } from './ending.ts';
 import { describeForeign } from './foreign.ts';
+import { countsOf, livePressure } from './pressure.ts';
 
 /** What of the world outside one vassal its status needs. */
 export type StatusFacts = {
@@ -34,8 +38,8 @@ export function statusOf(held: Held, facts: StatusFacts): VassalJson {
     revision: orNull(held.attempt?.revision ?? file?.good?.revision),
     ...identityOf(spec, facts.privateUid),
     restarts: held.restarts,
-    lastExit: lastExit(held),
-    oomKills: held.oomKills,
+    lastExit: lastExit(held, spec?.limits),
+    ...countsOf(held.counted, liveCounters(held, facts.usage)),
     daemons: [],
     sockets: [],
     namespaces: spec?.jail.namespaces ?? [],
@@ -90,8 +94,19 @@ function identityOf(
   };
 }
 
-function lastExit(held: Held): ExitJson | null {
-  return held.lastEnded?.by === 'exit' ? held.lastEnded.exit : null;
+function lastExit({ lastEnded }: Held, limits: LimitsSpec | undefined): ExitJson | null {
+  if (lastEnded?.by !== 'exit') return null;
+  const because = limitBehind(lastEnded, limits);
+  return because === undefined ? lastEnded.exit : { ...lastEnded.exit, because };
+}
+
+/** Counters of the run that goes on; those of one that has ended are counted already. */
+export function liveCounters({ state }: Held, usage: Usage | undefined): Counters {
+  const isOn =
+    state.is === 'starting' ||
+    state.is === 'running' ||
+    (state.is === 'stopping' && state.ended === undefined);
+  return isOn ? (usage?.counters ?? {}) : {};
 }
 
 /** The one thing to know beside the state. */
@@ -108,7 +123,12 @@ function noteOf(held: Held, facts: StatusFacts): string | null {
   if (facts.waitsFor.length > 0 && held.state.is === 'stopped')
     return `waits for ${facts.waitsFor.join(', ')}`;
   return (
-    noteOfState(held, held.state, facts) ?? held.refused[0] ?? held.statusText ?? droppedNote(held) ?? null
+    noteOfState(held, held.state, facts) ??
+    held.refused[0] ??
+    killedNote(held, facts) ??
+    held.statusText ??
+    droppedNote(held) ??
+    null
   );
 }
 
@@ -135,6 +155,13 @@ function noteOfState(held: Held, state: VassalState, facts: StatusFacts): string
     case 'running':
       return undefined;
   }
+}
+
+/** A worker that the kernel killed: the app itself may not even know. */
+function killedNote(held: Held, { usage }: StatusFacts): string | undefined {
+  const counters = liveCounters(held, usage);
+  const isKilled = (counters['oom_kill'] ?? 0) > 0;
+  return isKilled ? livePressure(counters, held.attempt?.spec?.limits)[0]?.what : undefined;
 }
 
 function droppedNote({ droppedLines }: Held): string | undefined {

@@ -1,16 +1,20 @@
 import { assertNever } from '@emperor/common/assert';
 import type { HistoryJson } from '@emperor/common/control/api';
+import type { Counters } from '../core/counted.ts';
 import type { HistoryEntry } from '../core/history.ts';
-import type { Ended, StopCause } from '../core/state.ts';
+import type { Ended, StopCause, VassalState } from '../core/state.ts';
 import type { Held } from '../held.ts';
 import type { Explained } from './ending.ts';
 import { describeForeign } from './foreign.ts';
+import { livePressure } from './pressure.ts';
 import { isoTime } from './status.ts';
 
 export type WhyFacts = {
   readonly now: number;
   readonly explain: (ended: Ended) => Explained;
   readonly waitsFor: readonly string[];
+  /** What the kernel counts of the run that goes on. */
+  readonly live: Counters;
   /** Does the source itself have a problem? Its first line. */
   readonly sourceTrouble: string | undefined;
 };
@@ -42,10 +46,7 @@ function answerState(held: Held, facts: WhyFacts): Explained {
   }
   switch (state.is) {
     case 'running':
-      return {
-        what: `running since ${duration(facts.now - state.since)}, generation ${state.generation}${lastWords(held, facts)}`,
-        hint: undefined,
-      };
+      return answerRunning(held, facts, state);
     case 'starting':
       return answerStarting(held, facts);
     case 'stopping':
@@ -70,6 +71,19 @@ function answerState(held: Held, facts: WhyFacts): Explained {
     case 'stopped':
       return answerStopped(held, facts);
   }
+}
+
+function answerRunning(
+  held: Held,
+  facts: WhyFacts,
+  { since, generation }: Extract<VassalState, { is: 'running' }>,
+): Explained {
+  const pressure = livePressure(facts.live, held.attempt?.spec?.limits);
+  const limits = [...pressure.map(({ what }) => what), ...held.refused].map((what) => `; ${what}`).join('');
+  return {
+    what: `running since ${duration(facts.now - since)}, generation ${generation}${limits}${lastWords(held, facts)}`,
+    hint: pressure[0]?.hint,
+  };
 }
 
 function answerStarting(held: Held, facts: WhyFacts): Explained {

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { type CgroupCounter, numberIn } from '@emperor/vassal/cgroup/counters';
+import type { Counters } from '../core/counted.ts';
 import type { UsageTarget } from '../ports.ts';
 
 /** The files that tell what one running generation uses; undefined where the kernel has none for it. */
@@ -41,6 +43,18 @@ export function readPids(path: string | undefined): readonly number[] | undefine
     ?.split('\n')
     .map(Number)
     .filter((pid) => pid > 0);
+}
+
+/** What the kernel counted, of what can be read; each file is read once. */
+export function readCounts(counters: readonly CgroupCounter[]): Counters {
+  const paths = new Set(counters.map(({ path }) => path));
+  const texts = new Map([...paths].map((path) => [path, read(path)]));
+  return Object.fromEntries(
+    counters.flatMap(({ name, path, key }) => {
+      const value = numberIn(texts.get(path) ?? '', key);
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
 }
 
 function firstOf(...places: readonly (readonly [string | undefined, string])[]): string | undefined {

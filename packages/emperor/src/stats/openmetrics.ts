@@ -44,6 +44,32 @@ const FAMILIES: readonly Family[] = [
     valueOf: ({ oomKills }) => oomKills,
   },
   {
+    name: 'emperor_vassal_pids_max_hits',
+    type: 'counter',
+    help: 'How often pids-max refused it a new process.',
+    valueOf: ({ pidsMaxHits }) => pidsMaxHits,
+  },
+  {
+    name: 'emperor_vassal_memory_high_hits',
+    type: 'counter',
+    help: 'How often memory-high slowed it down.',
+    valueOf: ({ memoryHighHits }) => memoryHighHits,
+  },
+  {
+    name: 'emperor_vassal_throttled_seconds',
+    type: 'counter',
+    unit: 'seconds',
+    help: 'How long cpu-max made it wait.',
+    valueOf: ({ throttledMs }) => throttledMs / 1_000,
+  },
+  {
+    name: 'emperor_vassal_throttled_percent',
+    type: 'gauge',
+    unit: 'percent',
+    help: 'In how many of the spans of 100 ms with work to do cpu-max makes it wait.',
+    valueOf: ({ throttledPercent }) => throttledPercent,
+  },
+  {
     name: 'emperor_vassal_memory_bytes',
     type: 'gauge',
     unit: 'bytes',

@@ -6,7 +6,14 @@ import { pacedBy } from '@emperor/common/pace';
 import pidusage from 'pidusage';
 
 import type { Sampler, Usage, UsageTarget } from '../ports.ts';
-import { type CounterFiles, findCounters, readCpuUsec, readNumber, readPids } from './counters.ts';
+import {
+  type CounterFiles,
+  findCounters,
+  readCounts,
+  readCpuUsec,
+  readNumber,
+  readPids,
+} from './counters.ts';
 
 const PASS_EVERY_MS = 2_000;
 /** The loop is given back this often. */
@@ -16,7 +23,7 @@ const MOST_PIDS_OF_ONE = 256;
 const MOST_PIDS = 4_096;
 /** pidusage keeps a descriptor of each process for this long after it looked. */
 const PIDUSAGE_MAX_AGE_MS = 5_000;
-const NOTHING: Usage = { memoryBytes: undefined, cpuPercent: undefined, tasks: undefined };
+const NOTHING: Usage = { memoryBytes: undefined, cpuPercent: undefined, tasks: undefined, counters: {} };
 
 /** What is known of one generation. */
 type Known = {
@@ -123,7 +130,7 @@ function readCounters(clock: Clock, { target, record }: Due): void {
   const { files, usage } = record;
   const memoryBytes = files.memory === undefined ? usage.memoryBytes : readNumber(files.memory);
   const tasks = files.tasks === undefined ? readPids(files.processes)?.length : readNumber(files.tasks);
-  record.usage = { ...usage, memoryBytes, tasks };
+  record.usage = { ...usage, memoryBytes, tasks, counters: readCounts(target.counters) };
   if (files.cpu !== undefined) countCpu({ target, record }, readCpuUsec(files.cpu), clock.now());
 }
 

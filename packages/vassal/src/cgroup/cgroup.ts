@@ -1,17 +1,16 @@
-import { access, mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import type { Clock } from '@emperor/common/clock';
 import { describeError, EmperorError, isErrno } from '@emperor/common/errors';
-import type { LimitsSpec } from '../spec/spec.ts';
 import {
+  allHierarchies,
   type CgroupHost,
   CONTROLLERS,
   type GenerationPlace,
-  generationDirectory,
-  type Hierarchy,
   instanceDirectory,
+  isWithin,
+  nameInV1,
   versionOf,
 } from './hierarchy.ts';
-import { type CgroupCounter, type LiveLimit, planLiveLimits } from './limits.ts';
 
 /** What `ensureBase` made: where keepers are born, and what could not be had. */
 export type CgroupBase = {
@@ -29,11 +28,10 @@ export type FoundGeneration = GenerationPlace & { readonly directories: readonly
 const KILL_PATIENCE_MS = 10_000;
 const FIRST_LOOK_MS = 2;
 const SLOWEST_LOOK_MS = 100;
-const MOST_ROUNDS = 20;
 
 /**
- * Make the tree of this emperor: `emperor-INSTANCE` in each hierarchy, on v2 the leaves `keepers` and `emperor` with
- * the emperor's own process in the latter, and controllers passed on to what is below.
+ * Make the tree of this emperor: `emperor-INSTANCE` in each hierarchy that a limit may ask for, on v2 the leaves
+ * `keepers` and `emperor` with the emperor's own process in the latter, and controllers passed on to what is below.
  */
 export async function ensureBase(host: CgroupHost, instance: string, ownPid: number): Promise<CgroupBase> {
   const troubles: string[] = [];
@@ -44,41 +42,62 @@ export async function ensureBase(host: CgroupHost, instance: string, ownPid: num
       troubles.push(`${what}: ${describeError(error)}`);
     }
   };
-  for (const hierarchy of host.v1.values()) {
+  const v1 = new Map(host.v1);
+  for (const controller of CONTROLLERS) {
+    const name = nameInV1(controller);
+    const hierarchy = host.v1.get(name);
+    if (hierarchy === undefined) continue;
     const dir = instanceDirectory(hierarchy, instance);
     await attempt(dir, () => mkdir(dir, { recursive: true }));
+    v1.set(name, { ...hierarchy, files: await filesIn(dir) });
   }
-  if (host.v2 === undefined) return { keeperLeaf: undefined, cgroups: host, troubles };
+  if (host.v2 === undefined) return { keeperLeaf: undefined, cgroups: { ...host, v1 }, troubles };
   const dir = instanceDirectory(host.v2, instance);
   const keeperLeaf = `${dir}/keepers`;
   await attempt(keeperLeaf, () => mkdir(keeperLeaf, { recursive: true }));
   await attempt(`${dir}/emperor`, () => mkdir(`${dir}/emperor`, { recursive: true }));
   await attempt(`${dir}/emperor`, () => writeFile(`${dir}/emperor/cgroup.procs`, String(ownPid)));
-  const passed = CONTROLLERS.filter((controller) => versionOf(host, controller) === 'v2');
-  for (const parent of passed.length === 0 ? [] : [parentOf(dir), dir]) {
-    const value = passed.map((controller) => `+${controller}`).join(' ');
-    await attempt(`${parent}/cgroup.subtree_control`, () =>
-      writeFile(`${parent}/cgroup.subtree_control`, value),
-    );
+  for (const parent of [parentOf(dir), dir]) {
+    // One by one: a controller that cannot be had takes no other with it.
+    for (const controller of passedOn(host)) {
+      await attempt(`${parent}/cgroup.subtree_control`, () =>
+        writeFile(`${parent}/cgroup.subtree_control`, `+${controller}`),
+      );
+    }
   }
   const text = await readFile(`${dir}/cgroup.subtree_control`, 'utf8').catch(() => '');
   const controllers = new Set(text.split(/\s+/).filter((word) => word !== ''));
+  const files = await filesIn(keeperLeaf);
   return {
     keeperLeaf: troubles.some((line) => line.startsWith(`${keeperLeaf}:`)) ? undefined : keeperLeaf,
-    cgroups: { ...host, v2: { ...host.v2, controllers } },
+    cgroups: { ...host, v1, v2: { ...host.v2, controllers, files } },
     troubles,
   };
+}
+
+function passedOn(host: CgroupHost): readonly string[] {
+  return CONTROLLERS.filter((controller) => versionOf(host, controller) === 'v2');
+}
+
+/** undefined when it cannot be read: then nothing is known of what groups have. */
+async function filesIn(directory: string): Promise<ReadonlySet<string> | undefined> {
+  try {
+    return new Set(await readdir(directory));
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'EACCES', 'ENODEV')) return undefined;
+    throw error;
+  }
 }
 
 /** Take the tree down at the end: our process goes back to where it was started. What is in use stays. */
 export async function releaseBase(host: CgroupHost, instance: string, ownPid: number): Promise<void> {
   if (host.v2 !== undefined) {
     const dir = instanceDirectory(host.v2, instance);
-    const removed = CONTROLLERS.filter((controller) => versionOf(host, controller) === 'v2');
-    // v2 lets no process back into a group that passes controllers on; the order undoes ensureBase.
-    for (const parent of removed.length === 0 ? [] : [dir, parentOf(dir)]) {
-      const value = removed.map((controller) => `-${controller}`).join(' ');
-      await unlessRefused(() => writeFile(`${parent}/cgroup.subtree_control`, value));
+    // v2 lets no process back into a group that passes controllers on; the order undoes ensureBase. The root is
+    // everybody's: what it passes on stays.
+    for (const parent of [dir, parentOf(dir)].filter((directory) => directory !== host.v2?.mount)) {
+      for (const controller of passedOn(host))
+        await unlessRefused(() => writeFile(`${parent}/cgroup.subtree_control`, `-${controller}`));
     }
     await unlessRefused(() => writeFile(`${parentOf(dir)}/cgroup.procs`, String(ownPid)));
     await unlessRefused(() => rmdir(`${dir}/emperor`));
@@ -89,39 +108,23 @@ export async function releaseBase(host: CgroupHost, instance: string, ownPid: nu
 
 /** Remove what is left of an instance's tree, whatever runs in it stays. */
 export async function removeInstance(host: CgroupHost, instance: string): Promise<void> {
-  for (const hierarchy of hierarchiesOf(host))
+  for (const hierarchy of allHierarchies(host))
     await unlessRefused(() => removeEmpty(instanceDirectory(hierarchy, instance)));
 }
 
-/**
- * Make a running generation obey other limits; returns a line for each that the kernel did not take. On v1 a limit may
- * need a group that the generation was started without: it is made, and every process of the generation moved there.
- * The keeper does not know of such a group: `sweepEmpty` removes it when the generation is gone.
- */
-export async function applyLive(
-  limits: LimitsSpec,
-  host: CgroupHost,
-  place: GenerationPlace,
-): Promise<readonly string[]> {
-  const refused: string[] = [];
-  const v2 = host.v2 && generationDirectory(host.v2, place);
-  for (const limit of planLiveLimits(limits, host, place)) {
-    const line = await applyLimit(limit, v2);
-    if (line !== undefined) refused.push(line);
-  }
-  return refused;
-}
+/** One vassal's groups: its name, and where else than below the emperor's own base they may be (`cgroup`). */
+export type VassalGroups = { readonly name: string; readonly below: readonly string[] };
 
 /** Remove the groups of one vassal in which nothing runs; those of running generations stay. */
-export async function sweepEmpty(host: CgroupHost, instance: string, name: string): Promise<void> {
-  for (const { directories } of await listGenerations(host, instance, name)) {
-    for (const directory of directories) await removeWithParents(directory);
+export async function sweepEmpty(host: CgroupHost, instance: string, of: VassalGroups): Promise<void> {
+  for (const found of await listGenerations(host, instance, of)) {
+    for (const directory of found.directories) await removeWithParents(directory, of.below);
   }
 }
 
 /** No vassal of this owner is left: its group goes in every hierarchy, unless something is in it after all. */
 export async function removeOwner(host: CgroupHost, instance: string, ownerUid: number): Promise<void> {
-  for (const hierarchy of hierarchiesOf(host)) {
+  for (const hierarchy of allHierarchies(host)) {
     await unlessRefused(() => rmdir(`${instanceDirectory(hierarchy, instance)}/u${ownerUid}`));
   }
 }
@@ -130,15 +133,20 @@ export async function removeOwner(host: CgroupHost, instance: string, ownerUid: 
 export async function listGenerations(
   host: CgroupHost,
   instance: string,
-  onlyName?: string,
+  only?: VassalGroups,
 ): Promise<readonly FoundGeneration[]> {
   const found = new Map<string, FoundGeneration>();
-  for (const hierarchy of hierarchiesOf(host)) {
-    for (const place of await generationsIn(hierarchy, instance, onlyName)) {
-      const key = `${place.ownerUid}/${place.name}/${place.generation}`;
-      const directory = generationDirectory(hierarchy, place);
-      const directories = [...new Set([...(found.get(key)?.directories ?? []), directory])];
-      found.set(key, { ...place, directories });
+  for (const hierarchy of allHierarchies(host)) {
+    const raw = (only?.below ?? []).filter((dir) => isWithin(dir, hierarchy.mount));
+    const bases = [instanceDirectory(hierarchy, instance), ...raw.map((dir) => `${dir}/emperor-${instance}`)];
+    for (const base of bases) {
+      for (const place of await generationsIn(base, instance, only?.name)) {
+        const { ownerUid, name, generation } = place;
+        const key = `${ownerUid}/${name}/${generation}`;
+        const directory = `${base}/u${ownerUid}/${name}/g${generation}`;
+        const directories = [...new Set([...(found.get(key)?.directories ?? []), directory])];
+        found.set(key, { ...place, below: only?.below, directories });
+      }
     }
   }
   return [...found.values()];
@@ -148,7 +156,10 @@ export async function listGenerations(
  * Kill whatever is in the groups of a generation whose keeper is dead, wait until nothing is, and remove them with
  * the parents that are empty then. Rejects with `keeper_failed` while something does not die.
  */
-export async function killAndRemove({ directories, name }: FoundGeneration, clock: Clock): Promise<void> {
+export async function killAndRemove(
+  { directories, name, below = [] }: FoundGeneration,
+  clock: Clock,
+): Promise<void> {
   const until = clock.now() + KILL_PATIENCE_MS;
   let pauseMs = FIRST_LOOK_MS;
   for (;;) {
@@ -166,74 +177,14 @@ export async function killAndRemove({ directories, name }: FoundGeneration, cloc
     await pause(clock, pauseMs);
     pauseMs = Math.min(pauseMs * 2, SLOWEST_LOOK_MS);
   }
-  for (const directory of directories) await removeWithParents(directory);
-}
-
-/** The counters of a generation, of those that can be read. */
-export async function readCounters(
-  counters: readonly CgroupCounter[],
-): Promise<Readonly<Record<string, number>>> {
-  const read = await Promise.all(
-    counters.map(async ({ name, path, key }) => ({ name, value: await readCounter(path, key) })),
-  );
-  return Object.fromEntries(read.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]])));
-}
-
-async function applyLimit(
-  { asked, dir, writes }: LiveLimit,
-  members: string | undefined,
-): Promise<string | undefined> {
-  const isThere = await exists(dir);
-  if (!isThere && asked === undefined) return undefined;
-  try {
-    if (!isThere) await mkdir(dir, { recursive: true });
-    for (const { dir: into, file, value } of writes) await writeFile(`${into}/${file}`, value);
-    if (!isThere) await moveAll(members, dir);
-    return undefined;
-  } catch (error) {
-    const gives = isErrno(error, 'EBUSY')
-      ? 'the old limit: more is in use'
-      : `nothing: ${describeError(error)}`;
-    return `asked ${asked ?? `no limit in ${dir}`}, kernel gives ${gives}`;
-  }
-}
-
-/** Forks go on while we move: again, until all are there. */
-async function moveAll(members: string | undefined, dir: string): Promise<void> {
-  if (members === undefined)
-    throw new Error('without control groups v2 nobody knows the processes of the jail');
-  for (let round = 0; round < MOST_ROUNDS; round += 1) {
-    const moved = new Set(await ownPids(dir));
-    const left = (await pidsIn(members)).filter((pid) => !moved.has(pid));
-    if (left.length === 0) return;
-    for (const pid of left) await unlessGone(() => writeFile(`${dir}/cgroup.procs`, String(pid)));
-  }
-  throw new Error('its processes fork faster than they can be moved');
-}
-
-async function unlessGone(effect: () => Promise<unknown>): Promise<void> {
-  try {
-    await effect();
-  } catch (error) {
-    if (!isErrno(error, 'ESRCH')) throw error;
-  }
-}
-
-async function exists(path: string): Promise<boolean> {
-  try {
-    await access(path);
-    return true;
-  } catch {
-    return false;
-  }
+  for (const directory of directories) await removeWithParents(directory, below);
 }
 
 async function generationsIn(
-  hierarchy: Hierarchy,
+  base: string,
   instance: string,
   onlyName: string | undefined,
 ): Promise<readonly GenerationPlace[]> {
-  const base = instanceDirectory(hierarchy, instance);
   const places: GenerationPlace[] = [];
   for (const owner of await directoriesIn(base)) {
     const ownerUid = numberAfter('u', owner);
@@ -269,7 +220,7 @@ async function directoriesIn(path: string): Promise<readonly string[]> {
 
 /** SIGKILL to all of a group and below; the pids that were still there. */
 async function killOnce(directory: string): Promise<readonly number[]> {
-  const pids = await pidsIn(directory);
+  const pids = await pidsOf(directory);
   if (pids.length === 0) return [];
   try {
     await writeFile(`${directory}/cgroup.kill`, '1');
@@ -289,9 +240,10 @@ function killProcess(pid: number): void {
   }
 }
 
-async function pidsIn(directory: string): Promise<readonly number[]> {
+/** Every process in a group or below it. */
+export async function pidsOf(directory: string): Promise<readonly number[]> {
   const below = await directoriesIn(directory);
-  const inside = await Promise.all(below.map((name) => pidsIn(`${directory}/${name}`)));
+  const inside = await Promise.all(below.map((name) => pidsOf(`${directory}/${name}`)));
   return [...(await ownPids(directory)), ...inside.flat()];
 }
 
@@ -308,13 +260,16 @@ async function ownPids(directory: string): Promise<readonly number[]> {
   }
 }
 
-async function removeWithParents(directory: string): Promise<void> {
+async function removeWithParents(directory: string, below: readonly string[]): Promise<void> {
   for (const name of await directoriesIn(directory))
     await unlessRefused(() => removeEmpty(`${directory}/${name}`));
   await removeEmpty(directory);
   const vassal = parentOf(directory);
+  const owner = parentOf(vassal);
   await unlessRefused(() => rmdir(vassal));
-  await unlessRefused(() => rmdir(parentOf(vassal)));
+  await unlessRefused(() => rmdir(owner));
+  // The emperor's own base stays as long as the emperor.
+  if (below.includes(parentOf(parentOf(owner)))) await unlessRefused(() => rmdir(parentOf(owner)));
 }
 
 async function removeEmpty(directory: string): Promise<void> {
@@ -332,20 +287,6 @@ async function unlessRefused(effect: () => Promise<unknown>): Promise<void> {
   } catch (error) {
     if (!isErrno(error, ...EXPECTED_REFUSALS)) throw error;
   }
-}
-
-async function readCounter(path: string, key: string): Promise<number | undefined> {
-  try {
-    const line = (await readFile(path, 'utf8')).split('\n').find((text) => text.startsWith(`${key} `));
-    return line === undefined ? undefined : Number(line.slice(key.length + 1));
-  } catch (error) {
-    if (isErrno(error, 'ENOENT', 'ENODEV')) return undefined;
-    throw error;
-  }
-}
-
-function hierarchiesOf(host: CgroupHost): readonly Hierarchy[] {
-  return [...(host.v2 === undefined ? [] : [host.v2]), ...host.v1.values()];
 }
 
 function pause(clock: Clock, ms: number): Promise<void> {

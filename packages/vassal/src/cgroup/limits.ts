@@ -1,18 +1,29 @@
-import type { LimitsSpec } from '../spec/spec.ts';
+import type { LimitsSpec } from '../spec/limits.ts';
+import {
+  CONTROL_NAMES,
+  CONTROLS,
+  type ControlName,
+  DEVICE_FILES,
+  type FileWrite,
+  holdLimit,
+  liftLimit,
+} from './controls.ts';
+import { type CgroupCounter, countersOf } from './counters.ts';
 import {
   type CgroupHost,
+  CONTROLLERS,
   type Controller,
   type GenerationPlace,
   generationDirectory,
   type Hierarchy,
+  hierarchyOf,
+  isWithin,
   versionOf,
 } from './hierarchy.ts';
+import { hierarchyOfFile, rawHierarchies } from './raw.ts';
 
 /** A write into a file of a control group directory. */
 export type CgroupWrite = { readonly dir: string; readonly file: string; readonly value: string };
-
-/** A number to read when the app has ended: the word after `key` in the file, as counter `name`. */
-export type CgroupCounter = { readonly name: string; readonly path: string; readonly key: string };
 
 /** The control groups of one generation: absolute directories, what to write, what to count. */
 export type CgroupPlan = {
@@ -22,142 +33,178 @@ export type CgroupPlan = {
   readonly counters: readonly CgroupCounter[];
 };
 
-/** One limit as files of a group. */
-type Limit = { readonly controller: Controller; readonly value: number };
-
-const CPU_PERIOD_USEC = 100_000;
-/** Any negative value is "no limit". */
-const NO_LIMIT = -1;
+/** One limit of one generation: where it is written. */
+type Limit = {
+  readonly name: ControlName;
+  readonly controller: Controller;
+  readonly version: 'v1' | 'v2';
+  readonly dir: string;
+  readonly writes: readonly FileWrite[];
+};
 
 /**
  * The groups of one generation: always the v2 one, which ends and proves the end of a jail, and the v1 ones that a
- * limit asks for. A limit whose controller is nowhere is left out: `buildSpec` has said so.
+ * limit or `cgroup` asks for. A limit that this host cannot hold is left out: `buildSpec` has said so.
  */
-export function planCgroups(limits: LimitsSpec, host: CgroupHost, place: GenerationPlace): CgroupPlan {
-  const asked = askedLimits(limits);
-  const inV2 = asked.filter(({ controller }) => versionOf(host, controller) === 'v2');
-  const inV1 = asked.flatMap((limit) => {
-    const hierarchy = versionOf(host, limit.controller) === 'v1' ? host.v1.get(limit.controller) : undefined;
-    return hierarchy === undefined ? [] : [{ limit, dir: generationDirectory(hierarchy, place) }];
-  });
+export function planCgroups(limits: LimitsSpec, host: CgroupHost, given: GenerationPlace): CgroupPlan {
+  const place = { ...given, below: limits.cgroups };
+  const held = CONTROL_NAMES.flatMap((name) => limitOf(name, limits, host, place));
+  const raw = rawWrites(limits, host, place);
   const v2 = host.v2 && generationDirectory(host.v2, place);
+  const inV1 = [
+    ...held.filter(({ version }) => version === 'v1').map(({ dir }) => dir),
+    ...raw.map(({ dir }) => dir).filter((dir) => dir !== v2),
+    ...rawHierarchies(limits.cgroups, host)
+      .filter((hierarchy) => hierarchy.mount !== host.v2?.mount)
+      .map((hierarchy) => generationDirectory(hierarchy, place)),
+  ];
+  const passed = [
+    ...held.filter(({ version }) => version === 'v2').map(({ controller }) => controller),
+    ...raw.filter(({ dir, file }) => dir === v2 && !file.startsWith('cgroup.')).map(controllerOfFile),
+  ];
   return {
     v2,
     // Controllers may share one hierarchy (cpu,cpuacct; or all in one).
-    v1: [...new Set(inV1.map(({ dir }) => dir))],
+    v1: [...new Set(inV1)],
     writes: [
-      ...(host.v2 === undefined ? [] : enableControllers(host.v2, place, inV2)),
-      ...(v2 === undefined ? [] : inV2.flatMap((limit) => writesV2(v2, limit))),
-      ...inV1.flatMap(({ dir, limit }) => writesV1(dir, limit)),
+      ...(host.v2 === undefined ? [] : passOn(host.v2, place, passed)),
+      ...(inV1.some((dir) => dir === cpusetDirectory(host, place)) ? fillCpusets(host, place) : []),
+      ...held.flatMap(({ dir, writes }) => writes.map((write) => ({ dir, ...write }))),
+      ...raw,
     ],
-    counters: [
-      ...(v2 === undefined ? [] : inV2.map((limit) => counterOf(v2, limit, 'v2'))),
-      ...inV1.map(({ dir, limit }) => counterOf(dir, limit, 'v1')),
-    ],
+    counters: countersOf(held),
   };
 }
 
 /** One limit of a running generation: its group, and what makes it obey. */
 export type LiveLimit = {
+  readonly name: ControlName;
   /** As an option would be written; undefined when the limit is lifted. */
   readonly asked: string | undefined;
   readonly dir: string;
+  readonly version: 'v1' | 'v2';
+  /** What the group needs before, when it has to be made or gets its first limit of this controller. */
+  readonly before: readonly CgroupWrite[];
   readonly writes: readonly CgroupWrite[];
+  /** Files in which every device but those of `writes` is freed. */
+  readonly deviceFiles: readonly string[];
 };
 
 /** What makes a running generation obey other limits; a limit that is gone becomes the kernel's "none". */
 export function planLiveLimits(
   limits: LimitsSpec,
   host: CgroupHost,
-  place: GenerationPlace,
+  given: GenerationPlace,
 ): readonly LiveLimit[] {
-  return allLimits(limits).flatMap(({ controller, value }) => {
+  const place = { ...given, below: limits.cgroups };
+  return CONTROL_NAMES.flatMap((name) => {
+    const { controller } = CONTROLS[name];
     const version = versionOf(host, controller);
-    const hierarchy = version === 'v2' ? host.v2 : host.v1.get(controller);
+    const hierarchy = hierarchyOf(host, controller);
     if (version === undefined || hierarchy === undefined) return [];
+    const [held] = limitOf(name, limits, host, place);
     const dir = generationDirectory(hierarchy, place);
-    const limit = { controller, value: value ?? NO_LIMIT };
-    const enabling =
-      version === 'v2' && value !== undefined ? enableControllers(hierarchy, place, [limit]) : [];
-    const writes = version === 'v2' ? writesV2(dir, limit) : writesV1(dir, limit);
-    const asked = value === undefined ? undefined : `${controller}-max=${value}`;
-    return [{ asked, dir, writes: [...enabling, ...writes] }];
+    const writes = held?.writes ?? liftOf(name, version, host);
+    return [
+      {
+        name,
+        asked: held === undefined ? undefined : `${name}=${CONTROLS[name].asked(limits) ?? ''}`,
+        dir,
+        version,
+        before: held === undefined ? [] : preparations(controller, host, place),
+        writes: writes.map((write) => ({ dir, ...write })),
+        deviceFiles: name === 'io-max' ? DEVICE_FILES[version] : [],
+      },
+    ];
   });
 }
 
-function allLimits({
-  memoryMaxBytes,
-  cpuMaxPercent,
-  pidsMax,
-}: LimitsSpec): readonly { controller: Controller; value: number | undefined }[] {
-  return [
-    { controller: 'memory', value: memoryMaxBytes },
-    { controller: 'cpu', value: cpuMaxPercent },
-    { controller: 'pids', value: pidsMax },
-  ];
+function limitOf(
+  name: ControlName,
+  limits: LimitsSpec,
+  host: CgroupHost,
+  place: GenerationPlace,
+): readonly Limit[] {
+  const { controller, asked } = CONTROLS[name];
+  const hierarchy = hierarchyOf(host, controller);
+  if (asked(limits) === undefined || hierarchy === undefined) return [];
+  const held = holdLimit(name, limits, host);
+  if (held.gives === 'none') return [];
+  const { version, writes } = held;
+  return [{ name, controller, version, dir: generationDirectory(hierarchy, place), writes }];
 }
 
-function askedLimits(limits: LimitsSpec): readonly Limit[] {
-  return allLimits(limits).flatMap(({ controller, value }) =>
-    value === undefined ? [] : [{ controller, value }],
-  );
+function liftOf(name: ControlName, version: 'v1' | 'v2', host: CgroupHost): readonly FileWrite[] {
+  if (name !== 'cpuset' || version === 'v2') return liftLimit(name, version);
+  return host.cpuset === undefined ? [] : [{ file: 'cpuset.cpus', value: host.cpuset.cpus }];
+}
+
+function preparations(
+  controller: Controller,
+  host: CgroupHost,
+  place: GenerationPlace,
+): readonly CgroupWrite[] {
+  if (host.v2 !== undefined && versionOf(host, controller) === 'v2')
+    return passOn(host.v2, place, [controller]);
+  return controller === 'cpuset' ? fillCpusets(host, place) : [];
 }
 
 /** v2: a group has a controller's files only when every directory above it passes the controller on. */
-function enableControllers(
-  hierarchy: Hierarchy,
+function passOn(
+  hierarchy: Hierarchy & { readonly controllers: ReadonlySet<string> },
   place: GenerationPlace,
-  limits: readonly Limit[],
+  controllers: readonly string[],
 ): readonly CgroupWrite[] {
-  if (limits.length === 0) return [];
-  const name = parentOf(generationDirectory(hierarchy, place));
-  const value = limits.map(({ controller }) => `+${controller}`).join(' ');
-  return [parentOf(name), name].map((dir) => ({ dir, file: 'cgroup.subtree_control', value }));
+  const wanted = [...new Set(controllers)];
+  if (wanted.length === 0) return [];
+  const vassal = parentOf(generationDirectory(hierarchy, place));
+  const instance = parentOf(parentOf(vassal));
+  // The emperor's own base passes the usual ones on already; nobody did so for a directory of the operator's choice.
+  const isOwn = place.below?.some((dir) => isWithin(dir, hierarchy.mount)) !== true;
+  const isUsual = wanted.every((name) => CONTROLLERS.some((controller) => controller === name));
+  const above = isOwn && isUsual ? [] : [...ancestorsBetween(hierarchy.mount, parentOf(instance)), instance];
+  const value = wanted.map((controller) => `+${controller}`).join(' ');
+  return [...above, parentOf(vassal), vassal].map((dir) => ({ dir, file: 'cgroup.subtree_control', value }));
 }
 
-function writesV2(dir: string, { controller, value }: Limit): readonly CgroupWrite[] {
-  const text = value < 0 ? 'max' : String(value);
-  switch (controller) {
-    case 'memory':
-      return [{ dir, file: 'memory.max', value: text }];
-    case 'cpu':
-      return [{ dir, file: 'cpu.max', value: `${value < 0 ? 'max' : quotaUsec(value)} ${CPU_PERIOD_USEC}` }];
-    case 'pids':
-      return [{ dir, file: 'pids.max', value: text }];
-  }
+/** From `top` down to `bottom`, both included. */
+function ancestorsBetween(top: string, bottom: string): readonly string[] {
+  return bottom === top || !isWithin(bottom, top)
+    ? [top]
+    : [...ancestorsBetween(top, parentOf(bottom)), bottom];
 }
 
-function writesV1(dir: string, { controller, value }: Limit): readonly CgroupWrite[] {
-  switch (controller) {
-    case 'memory':
-      return [{ dir, file: 'memory.limit_in_bytes', value: String(value) }];
-    case 'cpu':
-      return [
-        { dir, file: 'cpu.cfs_period_us', value: String(CPU_PERIOD_USEC) },
-        { dir, file: 'cpu.cfs_quota_us', value: String(value < 0 ? -1 : quotaUsec(value)) },
-      ];
-    case 'pids':
-      return [{ dir, file: 'pids.max', value: value < 0 ? 'max' : String(value) }];
-  }
+/** v1: no process may enter a cpuset before it has CPUs and memory nodes, and no group more than its parent. */
+function fillCpusets(host: CgroupHost, place: GenerationPlace): readonly CgroupWrite[] {
+  const hierarchy = host.v1.get('cpuset');
+  if (hierarchy === undefined || host.cpuset === undefined) return [];
+  const { cpus, mems } = host.cpuset;
+  const leaf = generationDirectory(hierarchy, place);
+  const base = place.below?.find((dir) => isWithin(dir, hierarchy.mount));
+  const top = base ?? parentOf(parentOf(parentOf(leaf)));
+  return ancestorsBetween(top, leaf)
+    .filter((dir) => dir !== hierarchy.mount)
+    .flatMap((dir) => [
+      { dir, file: 'cpuset.cpus', value: cpus },
+      { dir, file: 'cpuset.mems', value: mems },
+    ]);
 }
 
-function quotaUsec(percent: number): number {
-  return Math.round((percent * CPU_PERIOD_USEC) / 100);
+function cpusetDirectory(host: CgroupHost, place: GenerationPlace): string | undefined {
+  const hierarchy = host.v1.get('cpuset');
+  return hierarchy && generationDirectory(hierarchy, place);
 }
 
-function counterOf(dir: string, { controller }: Limit, version: 'v1' | 'v2'): CgroupCounter {
-  switch (controller) {
-    case 'memory':
-      return {
-        name: 'oom_kill',
-        path: `${dir}/${version === 'v2' ? 'memory.events' : 'memory.oom_control'}`,
-        key: 'oom_kill',
-      };
-    case 'cpu':
-      return { name: 'throttled', path: `${dir}/cpu.stat`, key: 'nr_throttled' };
-    case 'pids':
-      return { name: 'pids_max', path: `${dir}/pids.events`, key: 'max' };
-  }
+/** What `cgroup-opt` says, in the hierarchy that has the file. */
+function rawWrites(limits: LimitsSpec, host: CgroupHost, place: GenerationPlace): readonly CgroupWrite[] {
+  return limits.cgroupOptions.flatMap(({ file, value }) => {
+    const hierarchy = hierarchyOfFile(file, host);
+    return hierarchy === undefined ? [] : [{ dir: generationDirectory(hierarchy, place), file, value }];
+  });
+}
+
+function controllerOfFile({ file }: { readonly file: string }): string {
+  return file.split('.')[0] ?? file;
 }
 
 function parentOf(path: string): string {

@@ -5,6 +5,7 @@ import { isErrno } from '@emperor/common/errors';
 import { type CgroupHost, parseHierarchies } from '../cgroup/hierarchy.ts';
 import type { HostFacts, HostPaths } from '../spec/host-facts.ts';
 
+import { probeLimits } from './limit-facts.ts';
 const TOP_DIRECTORIES: readonly string[] = [
   '/bin',
   '/boot',
@@ -73,6 +74,7 @@ export async function probeHost(keeperBinary: string): Promise<HostFacts> {
   };
 }
 
+    limits: await probeLimits(),
 /** The hard column of /proc/self/limits by resource; undefined = unlimited. */
 export function parseHardRlimits(text: string): ReadonlyMap<string, number | undefined> {
   const limits = new Map<string, number | undefined>();
@@ -129,7 +131,7 @@ async function probeCgroups(): Promise<CgroupHost> {
   return parseHierarchies({
     mountinfo: await readFile('/proc/self/mountinfo', 'utf8'),
     cgroup: await readFile('/proc/self/cgroup', 'utf8'),
-    controllersOf: (directory) => readOr(`${directory}/cgroup.controllers`, ''),
+    read: (path) => readOr(path, ''),
   });
 }
 

@@ -1,6 +1,7 @@
 import type { CgroupPlan } from '../cgroup/limits.ts';
 import type { HostFacts } from '../spec/host-facts.ts';
-import type { Ready, Rlimit, VassalSpec } from '../spec/spec.ts';
+import type { Rlimit } from '../spec/limits.ts';
+import type { Ready, VassalSpec } from '../spec/spec.ts';
 import { capabilitySet } from './capabilities.ts';
 import type { Directive, DirectiveWord } from './directive.ts';
 import { environmentDirectives, notifyPathOf, workingDirectoryOf } from './environment.ts';
@@ -11,6 +12,7 @@ import { mountDirectives, plain } from './mounts.ts';
 import { cloneFlags } from './namespaces.ts';
 import { rootDirectives } from './root.ts';
 import type { JailRun } from './run.ts';
+import { schedulingDirectives } from './scheduling.ts';
 
 /** RLIMIT_* of asm-generic/resource.h, the same on x86-64 and arm64. */
 const RESOURCES: ReadonlyMap<string, number> = new Map(
@@ -57,6 +59,7 @@ export function planJail(
     ...(jail.hostname === undefined ? [] : [directive('hostname', jail.hostname)]),
     ...(namespaces.includes('net') ? [directive('loopback')] : []),
     ...spec.limits.rlimits.flatMap(rlimitDirective),
+    ...schedulingDirectives(spec.scheduling),
     ...identity.groups.map((gid) => directive('add-gid', gid)),
     directive('gid', run.gid),
     directive('uid', run.uid),

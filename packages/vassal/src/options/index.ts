@@ -9,6 +9,7 @@ import { lifecycle } from './lifecycle.ts';
 import { limits } from './limits.ts';
 import { output } from './output.ts';
 import { root } from './root.ts';
+import { scheduling } from './scheduling.ts';
 
 /** Every option of a vassal file: the only such list in the repository. */
 export const vassalOptions = {
@@ -20,6 +21,7 @@ export const vassalOptions = {
   ...hooks,
   ...filters,
   ...limits,
+  ...scheduling,
   ...lifecycle,
   ...output,
 };

@@ -9,14 +9,16 @@ import type { AccountsQuery } from './accounts.ts';
 import { type Draft, grant, type Rule, type RuleContext, report, writtenOf } from './draft.ts';
 import { FILTER_RULES, filtersOf } from './filters.ts';
 import { accountsOfHook, HOOK_RULES, hooksOf } from './hooks.ts';
-import { HOST_RULES, resourceOf, rlimitNames } from './host-rules.ts';
+import { HOST_RULES } from './host-rules.ts';
 import { type Persona, resolvePersona } from './identity-rules.ts';
 import { JOINING_RULES, joiningOf } from './joining.ts';
+import { LIMIT_RULES } from './limit-rules.ts';
+import { limitsOf, schedulingOf } from './limits.ts';
 import { applyBounds, type Bounds, builtInBounds } from './policy.ts';
 import { ROOT_RULES, rootOf } from './root.ts';
 import { CROSS_OPTION_RULES } from './rules.ts';
 import type { SpecSource } from './source.ts';
-import type { JailSpec, LifecycleSpec, LimitsSpec, VassalSpec } from './spec.ts';
+import type { JailSpec, LifecycleSpec, VassalSpec } from './spec.ts';
 
 /** Where the value of one option came from, and what became of it. */
 export type Provenance = {
@@ -73,6 +75,7 @@ const RULES: readonly Rule[] = [
   ...HOOK_RULES,
   ...FILTER_RULES,
   ...HOST_RULES,
+  ...LIMIT_RULES,
 ];
 
 /** Which users and groups `buildSpec` is going to ask for; what a tenant may not set costs no question. */
@@ -155,6 +158,7 @@ function assemble(
     hooks: hooksOf(values),
     filters: filtersOf(values),
     limits: limitsOf(values),
+    scheduling: schedulingOf(values),
     lifecycle: lifecycleOf(values),
     output: {
       logMaxBytes: values['log-max-size'],
@@ -172,18 +176,6 @@ function jailOf(values: VassalValues): JailSpec {
     privateDev: values['private-dev'],
     proc: values.proc,
     protectSystem: values['protect-system'],
-  };
-}
-
-function limitsOf(values: VassalValues): LimitsSpec {
-  return {
-    memoryMaxBytes: values['memory-max'],
-    cpuMaxPercent: values['cpu-max'],
-    pidsMax: values['pids-max'],
-    rlimits: rlimitNames().flatMap((key) => {
-      const pair = values[key];
-      return pair === undefined ? [] : [{ resource: resourceOf(key), ...pair }];
-    }),
   };
 }
 

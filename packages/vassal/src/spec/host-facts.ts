@@ -23,9 +23,23 @@ export type HostFacts = {
 export type HostPaths = {
   /** Top directories that exist and are no symlinks, e.g. /usr, /boot, /home. */
   readonly directories: ReadonlySet<string>;
+  readonly limits: LimitFacts;
   /** Where /etc/resolv.conf leads when that is below /run. */
   readonly resolvConf: string | undefined;
   /** System accounts (uid or gid < 1000, and nobody) as passwd and group lines. */
   readonly systemUsers: readonly string[];
+/** What the emperor may give of the kernel's attention. */
+export type LimitFacts = {
+  /** Its own nice value and oom_score_adj. */
+  readonly nice: number;
+  readonly oomScoreAdj: number;
+  /** CAP_SYS_NICE: nice values below its own, real time. */
+  readonly canRaisePriority: boolean;
+  /** CAP_SYS_RESOURCE: an oom_score_adj below its own. */
+  readonly canLowerOomScore: boolean;
+  /** Whole disks by name below /dev, as MAJOR:MINOR. */
+  readonly blockDevices: ReadonlyMap<string, string>;
+};
+
   readonly systemGroups: readonly string[];
 };

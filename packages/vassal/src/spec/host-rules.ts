@@ -1,24 +1,9 @@
 import { formatValue } from '@emperor/common/options/kinds';
 import type { Option } from '@emperor/common/options/option';
-import { type CgroupHost, type Controller, versionOf } from '../cgroup/hierarchy.ts';
 import { capabilityName } from '../options/identity.ts';
 import { type VassalOptionName, type VassalValues, vassalOptions } from '../options/index.ts';
 import type { RlimitPair } from '../options/limits.ts';
 import { type Draft, grant, type Rule, type RuleContext, report, unmet } from './draft.ts';
-
-const CONTROLLER_OF = {
-  'memory-max': 'memory',
-  'cpu-max': 'cpu',
-  'pids-max': 'pids',
-} as const satisfies Partial<Record<VassalOptionName, Controller>>;
-
-type ControlledName = keyof typeof CONTROLLER_OF;
-
-/** A limit without its controller is not granted: a warning, since the vassal is no less apart from its neighbours. */
-export const controllerRule: Rule = (draft, context) => {
-  const names: readonly ControlledName[] = ['memory-max', 'cpu-max', 'pids-max'];
-  return names.reduce((before, key) => withController(before, context, key), draft);
-};
 
 /** A capability that the kernel or the emperor does not have is refused. */
 export const capabilityRule: Rule = (draft, context) => {
@@ -35,7 +20,7 @@ export const rlimitRule: Rule = (draft, context) =>
   rlimitNames().reduce((before, key) => clampRlimit(before, context, key), draft);
 
 /** What this kernel and these privileges make of the wishes. */
-export const HOST_RULES: readonly Rule[] = [controllerRule, capabilityRule, rlimitRule];
+export const HOST_RULES: readonly Rule[] = [capabilityRule, rlimitRule];
 
 export type RlimitName = Extract<VassalOptionName, `limit-${string}`>;
 
@@ -48,20 +33,6 @@ export function rlimitNames(): readonly RlimitName[] {
 /** `limit-nofile` → `nofile`. */
 export function resourceOf(key: RlimitName): string {
   return key.slice('limit-'.length);
-}
-
-function withController(draft: Draft, context: RuleContext, key: ControlledName): Draft {
-  const asked = draft.values[key];
-  const controller = CONTROLLER_OF[key];
-  if (asked === undefined || hasController(context.host.cgroups, controller)) return draft;
-  const message = unmet(key, show(key, asked), 'none', `no ${controller} controller`);
-  const hint = 'mount the controller, or delegate it to the emperor (Delegate=yes)';
-  const reported = report(draft, context, { severity: 'warning', key, message, hint });
-  return grant(reported, key, undefined, message);
-}
-
-function hasController(host: CgroupHost, controller: Controller): boolean {
-  return versionOf(host, controller) !== undefined;
 }
 
 function refusalOf(number: number, { host }: RuleContext): readonly string[] {

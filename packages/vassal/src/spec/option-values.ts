@@ -2,8 +2,9 @@ import type { VassalOptionName } from '../options/index.ts';
 import { FILTER_VALUES } from './filters.ts';
 import { HOOK_VALUES } from './hooks.ts';
 import { JOINING_VALUES } from './joining.ts';
+import { LIMIT_VALUES } from './limits.ts';
 import { ROOT_VALUES } from './root.ts';
-import type { Rlimit, VassalSpec } from './spec.ts';
+import type { VassalSpec } from './spec.ts';
 
 /**
  * What a spec holds for each option. The compiler demands an entry for every row of the table, so that whatever
@@ -32,25 +33,7 @@ export const OPTION_VALUES: { readonly [K in VassalOptionName]: (spec: VassalSpe
   ...JOINING_VALUES,
   ...HOOK_VALUES,
   ...FILTER_VALUES,
-  'memory-max': ({ limits }) => limits.memoryMaxBytes,
-  'cpu-max': ({ limits }) => limits.cpuMaxPercent,
-  'pids-max': ({ limits }) => limits.pidsMax,
-  'limit-as': rlimit('as'),
-  'limit-core': rlimit('core'),
-  'limit-cpu': rlimit('cpu'),
-  'limit-data': rlimit('data'),
-  'limit-fsize': rlimit('fsize'),
-  'limit-locks': rlimit('locks'),
-  'limit-memlock': rlimit('memlock'),
-  'limit-msgqueue': rlimit('msgqueue'),
-  'limit-nice': rlimit('nice'),
-  'limit-nofile': rlimit('nofile'),
-  'limit-nproc': rlimit('nproc'),
-  'limit-rss': rlimit('rss'),
-  'limit-rtprio': rlimit('rtprio'),
-  'limit-rttime': rlimit('rttime'),
-  'limit-sigpending': rlimit('sigpending'),
-  'limit-stack': rlimit('stack'),
+  ...LIMIT_VALUES,
   restart: ({ lifecycle }) => lifecycle.restart,
   'restart-delay': ({ lifecycle }) => lifecycle.restartDelayMs,
   'restart-max-delay': ({ lifecycle }) => lifecycle.restartMaxDelayMs,
@@ -80,10 +63,6 @@ export function canonical(value: unknown): string {
         : inner,
     ) ?? 'undefined'
   );
-}
-
-function rlimit(resource: string): (spec: VassalSpec) => Rlimit | undefined {
-  return ({ limits }) => limits.rlimits.find((limit) => limit.resource === resource);
 }
 
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {

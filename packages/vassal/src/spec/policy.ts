@@ -24,6 +24,10 @@ const DAEMON_COST: ReadonlyMap<VassalOptionName, Bound> = new Map<VassalOptionNa
   ['stop-timeout', { max: 600_000 }],
   ['memory-max', { max: 4 * 1024 ** 3, whenUnset: 512 * 1024 ** 2 }],
   ['pids-max', { max: 4_096, whenUnset: 512 }],
+  ['cpu-weight', { max: 100 }],
+  ['io-weight', { max: 100 }],
+  ['nice', { min: 0 }],
+  ['oom-score-adj', { min: 0 }],
   ['log-max-size', { max: 128 * 1024 ** 2 }],
   ['log-keep', { max: 10 }],
 ]);

@@ -2,6 +2,7 @@ import type { VassalName } from '@emperor/common/name';
 import type { FiltersSpec } from './filters.ts';
 import type { HooksSpec } from './hooks.ts';
 import type { JoiningSpec } from './joining.ts';
+import type { LimitsSpec, SchedulingSpec } from './limits.ts';
 import type { RootSpec } from './root.ts';
 
 /** Whose file it is decides the powers: root's file is the operator's, every other uid is a tenant. */
@@ -9,8 +10,8 @@ export type Powers = 'operator' | 'tenant';
 
 export type Owner = { readonly uid: number; readonly name: string | undefined; readonly powers: Powers };
 
-/** A namespace a vassal may have of its own. `user` and `time` come with a later release. */
-export type Namespace = 'mnt' | 'pid' | 'ipc' | 'uts' | 'net' | 'cgroup';
+/** A namespace a vassal may have of its own. */
+export type Namespace = 'mnt' | 'pid' | 'ipc' | 'uts' | 'net' | 'cgroup' | 'user' | 'time';
 
 export type RestartPolicy = 'always' | 'on-failure' | 'never';
 
@@ -58,21 +59,6 @@ export type JailSpec = {
   readonly protectSystem: 'full' | 'strict' | 'no';
 };
 
-/** Names as in prlimit(1), e.g. `nofile`. undefined = infinity. */
-export type Rlimit = {
-  readonly resource: string;
-  readonly soft: number | undefined;
-  readonly hard: number | undefined;
-};
-
-export type LimitsSpec = {
-  readonly memoryMaxBytes: number | undefined;
-  /** Percent of one CPU: 150 = one and a half. */
-  readonly cpuMaxPercent: number | undefined;
-  readonly pidsMax: number | undefined;
-  readonly rlimits: readonly Rlimit[];
-};
-
 export type LifecycleSpec = {
   readonly restart: RestartPolicy;
   readonly restartDelayMs: number;
@@ -113,6 +99,7 @@ export type VassalSpec = {
   readonly hooks: HooksSpec;
   readonly filters: FiltersSpec;
   readonly limits: LimitsSpec;
+  readonly scheduling: SchedulingSpec;
   readonly lifecycle: LifecycleSpec;
   readonly output: OutputSpec;
 };

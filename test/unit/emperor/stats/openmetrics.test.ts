@@ -76,7 +76,15 @@ function valuesOf(text: string, vassal: string): Readonly<Record<string, number>
 }
 
 test('a status is told in full, byte by byte', () => {
-  const blog = vassalJson('blog', { owner: 'alice', restarts: 2, oomKills: 1 });
+  const counts = {
+    restarts: 2,
+    oomKills: 1,
+    pidsMaxHits: 4,
+    memoryHighHits: 5,
+    throttledMs: 1_500,
+    throttledPercent: 12.5,
+  };
+  const blog = vassalJson('blog', { owner: 'alice', ...counts });
 
   expect(textOf(blog)).toBe(`# TYPE emperor info
 # HELP emperor The running emperor.
@@ -102,6 +110,20 @@ emperor_vassal_restarts_total{vassal="blog",owner="alice"} 2
 # TYPE emperor_vassal_oom_kills counter
 # HELP emperor_vassal_oom_kills How many of its processes the kernel killed for want of memory.
 emperor_vassal_oom_kills_total{vassal="blog",owner="alice"} 1
+# TYPE emperor_vassal_pids_max_hits counter
+# HELP emperor_vassal_pids_max_hits How often pids-max refused it a new process.
+emperor_vassal_pids_max_hits_total{vassal="blog",owner="alice"} 4
+# TYPE emperor_vassal_memory_high_hits counter
+# HELP emperor_vassal_memory_high_hits How often memory-high slowed it down.
+emperor_vassal_memory_high_hits_total{vassal="blog",owner="alice"} 5
+# TYPE emperor_vassal_throttled_seconds counter
+# UNIT emperor_vassal_throttled_seconds seconds
+# HELP emperor_vassal_throttled_seconds How long cpu-max made it wait.
+emperor_vassal_throttled_seconds_total{vassal="blog",owner="alice"} 1.5
+# TYPE emperor_vassal_throttled_percent gauge
+# UNIT emperor_vassal_throttled_percent percent
+# HELP emperor_vassal_throttled_percent In how many of the spans of 100 ms with work to do cpu-max makes it wait.
+emperor_vassal_throttled_percent{vassal="blog",owner="alice"} 12.5
 # TYPE emperor_vassal_memory_bytes gauge
 # UNIT emperor_vassal_memory_bytes bytes
 # HELP emperor_vassal_memory_bytes Memory in use.
@@ -126,11 +148,17 @@ test('what is not known is left out, and a known 0 is not', () => {
     emperor_vassal_ready: 0,
     emperor_vassal_restarts_total: 2,
     emperor_vassal_oom_kills_total: 0,
+    emperor_vassal_pids_max_hits_total: 0,
+    emperor_vassal_memory_high_hits_total: 0,
+    emperor_vassal_throttled_seconds_total: 0,
   });
   expect(valuesOf(text, 'shop')).toEqual({
     emperor_vassal_ready: 1,
     emperor_vassal_restarts_total: 0,
     emperor_vassal_oom_kills_total: 0,
+    emperor_vassal_pids_max_hits_total: 0,
+    emperor_vassal_memory_high_hits_total: 0,
+    emperor_vassal_throttled_seconds_total: 0,
     emperor_vassal_memory_bytes: 0,
     emperor_vassal_cpu_percent: 0,
     emperor_vassal_tasks: 0,

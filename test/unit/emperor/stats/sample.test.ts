@@ -46,6 +46,7 @@ function target(name: string, more: Partial<UsageTarget>): UsageTarget {
     v2: undefined,
     memoryV1: undefined,
     pidsV1: undefined,
+    counters: [],
     ...more,
   };
 }
@@ -62,8 +63,8 @@ test('reads the counters of cgroup v2; CPU is the average since the start at fir
   group('v2', { 'cpu.stat': cpuStat(4_000_000), 'memory.current': 8_192 });
   const second = await stats.sample([blog], 50);
 
-  expect(first.get(blog.name)).toEqual({ memoryBytes: 4_096, cpuPercent: 25, tasks: 3 });
-  expect(second.get(blog.name)).toEqual({ memoryBytes: 8_192, cpuPercent: 150, tasks: 3 });
+  expect(first.get(blog.name)).toEqual({ memoryBytes: 4_096, cpuPercent: 25, tasks: 3, counters: {} });
+  expect(second.get(blog.name)).toEqual({ memoryBytes: 8_192, cpuPercent: 150, tasks: 3, counters: {} });
 });
 
 test('reads memory and tasks from cgroup v1 where v2 has no controller', async () => {
@@ -78,6 +79,7 @@ test('reads memory and tasks from cgroup v1 where v2 has no controller', async (
     memoryBytes: 12_288,
     cpuPercent: 0,
     tasks: 7,
+    counters: {},
   });
 });
 
@@ -115,6 +117,26 @@ test('tells nothing of what has ended', async () => {
     memoryBytes: undefined,
     cpuPercent: undefined,
     tasks: undefined,
+    counters: {},
+  });
+});
+
+test('reads what the kernel counts, and leaves out what it does not', async () => {
+  const { stats } = of();
+  const memory = group('counted', { 'memory.events': 'low 0\noom_kill 3\nmax 17', failcnt: 4 });
+  const counters: UsageTarget['counters'] = [
+    { name: 'oom_kill', path: `${memory}/memory.events`, key: 'oom_kill' },
+    { name: 'memory_max', path: `${memory}/memory.events`, key: 'max' },
+    { name: 'memsw_max', path: `${memory}/failcnt`, key: '' },
+    { name: 'memory_high', path: `${memory}/memory.events`, key: 'high' },
+    { name: 'pids_max', path: `${memory}/pids.events`, key: 'max' },
+  ];
+  const blog = target('blog', { v2: memory, counters });
+
+  expect((await stats.sample([blog], 5_000)).get(blog.name)?.counters).toEqual({
+    oom_kill: 3,
+    memory_max: 17,
+    memsw_max: 4,
   });
 });
 

@@ -24,7 +24,7 @@ test('a hybrid host has its v2 tree and the v1 hierarchies of the controllers', 
   const host = parseHierarchies({
     mountinfo: HYBRID_MOUNTS,
     cgroup: HYBRID_GROUPS,
-    controllersOf: () => 'hugetlb\n',
+    read: (path) => (path.endsWith('/cgroup.controllers') ? 'hugetlb\n' : ''),
   });
 
   expect(host.v2).toEqual({
@@ -32,10 +32,12 @@ test('a hybrid host has its v2 tree and the v1 hierarchies of the controllers', 
     own: '/sys/fs/cgroup/unified/sess',
     controllers: new Set(['hugetlb']),
   });
+  const cpu = { mount: '/sys/fs/cgroup/cpu', own: '/sys/fs/cgroup/cpu/jobs' };
   expect([...host.v1]).toEqual([
-    ['memory', { mount: '/sys/fs/cgroup/memory', own: '/sys/fs/cgroup/memory/jobs/17' }],
-    ['cpu', { mount: '/sys/fs/cgroup/cpu', own: '/sys/fs/cgroup/cpu/jobs' }],
     ['pids', { mount: '/sys/fs/cgroup/my pids', own: '/sys/fs/cgroup/my pids' }],
+    ['memory', { mount: '/sys/fs/cgroup/memory', own: '/sys/fs/cgroup/memory/jobs/17' }],
+    ['cpu', cpu],
+    ['cpuacct', cpu],
   ]);
   expect(versionOf(host, 'memory')).toBe('v1');
 });
@@ -45,13 +47,13 @@ test('a v2 host has its controllers there, asked of the own group', () => {
   const host = parseHierarchies({
     mountinfo: '36 30 0:32 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw',
     cgroup: '0::/system.slice/emperor.service\n',
-    controllersOf: (directory) => {
-      asked.push(directory);
+    read: (path) => {
+      asked.push(path);
       return 'cpu memory pids';
     },
   });
 
-  expect(asked).toEqual(['/sys/fs/cgroup/system.slice/emperor.service']);
+  expect(asked).toEqual(['/sys/fs/cgroup/system.slice/emperor.service/cgroup.controllers']);
   expect(
     ['memory', 'cpu', 'pids'].map((name) =>
       versionOf(host, name === 'cpu' ? 'cpu' : name === 'pids' ? 'pids' : 'memory'),
@@ -63,12 +65,12 @@ test("a container's mount shows a part of its hierarchy", () => {
   const inside = parseHierarchies({
     mountinfo: '36 30 0:32 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw',
     cgroup: '0::/docker/abc/job',
-    controllersOf: () => '',
+    read: () => '',
   });
   const outside = parseHierarchies({
     mountinfo: '36 30 0:32 /docker/abc /sys/fs/cgroup rw - cgroup2 cgroup2 rw',
     cgroup: '0::/elsewhere',
-    controllersOf: () => '',
+    read: () => '',
   });
 
   expect(inside.v2?.own).toBe('/sys/fs/cgroup/job');
@@ -76,7 +78,7 @@ test("a container's mount shows a part of its hierarchy", () => {
 });
 
 test('texts of no sense are a host without control groups', () => {
-  const host = parseHierarchies({ mountinfo: 'x\n - \n', cgroup: '::\n', controllersOf: () => '' });
+  const host = parseHierarchies({ mountinfo: 'x\n - \n', cgroup: '::\n', read: () => '' });
 
   expect(host).toEqual({ v2: undefined, v1: new Map() });
 });

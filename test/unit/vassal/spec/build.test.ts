@@ -1,6 +1,7 @@
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import { renderDiagnostic } from '@emperor/common/diagnostic';
 import { accountsAsked } from '@emperor/vassal/spec/build';
+import { NO_LIMITS } from '@emperor/vassal/spec/limits';
 import { expect, test } from 'vitest';
 import { ALICE, built, hostFacts, sourceOf, specOf } from '../../../support/vassal-fixtures.ts';
 
@@ -23,7 +24,8 @@ test('a command alone is a whole vassal: private uid, full jail, no capability',
       proc: 'private',
       protectSystem: 'full',
     },
-    limits: { memoryMaxBytes: undefined, cpuMaxPercent: undefined, pidsMax: 512, rlimits: [] },
+    limits: { ...NO_LIMITS, pidsMax: 512 },
+    scheduling: { nice: 0, ionice: undefined, sched: { policy: 'other' }, oomScoreAdj: 0 },
     lifecycle: { restart: 'always', stopSignal: 15, stopTimeoutMs: 30_000, ready: { by: 'auto' } },
     output: { logMaxBytes: 16_777_216, logKeep: 5, logRate: 0 },
   });
