@@ -98,6 +98,12 @@ export class FakeControlPort implements ControlPort {
     follow: (_name, count, signal) => this.#follow(count, signal),
   };
 
+  readonly proof: ControlPort['proof'] = {
+    plan: async () => undefined,
+    audit: async () => undefined,
+    drill: async () => undefined,
+  };
+
   readonly subscribe = (listener: (event: EventJson) => void): (() => void) => {
     this.listeners.add(listener);
     return () => this.listeners.delete(listener);

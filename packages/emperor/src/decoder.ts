@@ -6,7 +6,7 @@ import { pacedBy } from '@emperor/common/pace';
 import { type OperatorLayer, readVassalFile, type VassalSource } from '@emperor/vassal/file/check';
 import { vassalOptions } from '@emperor/vassal/options';
 import type { Accounts, AccountsQuery, User } from '@emperor/vassal/spec/accounts';
-import { accountsAsked, buildSpec } from '@emperor/vassal/spec/build';
+import { accountsAsked, type BuiltSpec, buildSpec } from '@emperor/vassal/spec/build';
 import type { HostFacts } from '@emperor/vassal/spec/host-facts';
 import { revisionOf } from '@emperor/vassal/spec/revision';
 import type { Owner } from '@emperor/vassal/spec/spec';
@@ -26,13 +26,18 @@ export type DecoderParts = {
   };
 };
 
+/** What a text means, with where each option came from; `spec` undefined when it means nothing valid. */
+export type Explained = BuiltSpec & { readonly owner: Owner };
+
+export type Explainer = { readonly explain: (file: FileText) => Explained };
+
 /** Files are parsed this long before everybody else has a turn. */
 const LONGEST_TURN_MS = 8;
 
 const NOBODY: AccountsQuery = { userNames: new Set(), uids: new Set(), groupNames: new Set() };
 
 /** Vassal texts become specs: parse, layers, options, policy, accounts, host. */
-export async function decoderOf(parts: DecoderParts): Promise<Decoder> {
+export async function decoderOf(parts: DecoderParts): Promise<Decoder & Explainer> {
   let accounts = await parts.ask(NOBODY);
   /** What `prepare` parsed already; a text is prepared and decoded as one object. */
   const parsed = new WeakMap<FileText, VassalSource>();
@@ -61,6 +66,12 @@ export async function decoderOf(parts: DecoderParts): Promise<Decoder> {
       accounts = await parts.ask(accountsAsked(sources));
     },
     decode,
+    explain: (file) => {
+      const source = parsed.get(file) ?? sourceOf(parts, accounts, file);
+      const { spec, diagnostics, granted } = buildSpec(source, { accounts, host: parts.host });
+      const all = [...source.diagnostics, ...diagnostics];
+      return { spec: hasErrors(all) ? undefined : spec, diagnostics: all, granted, owner: source.owner };
+    },
   };
 }
 

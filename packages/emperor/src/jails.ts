@@ -1,6 +1,8 @@
 import { planCgroups } from '@emperor/vassal/cgroup/limits';
+import type { Directive } from '@emperor/vassal/jail/directive';
 import { encodeDirectives } from '@emperor/vassal/jail/encode';
 import { planJail } from '@emperor/vassal/jail/plan';
+import type { JailRun } from '@emperor/vassal/jail/run';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
 import type { Launch } from './effects/world.ts';
 import { placeOf } from './groups.ts';
@@ -8,17 +10,26 @@ import type { Host } from './host.ts';
 
 /** What of this host and moment makes a spec launchable: the uid, the groups, the directives as bytes. */
 export async function prepareJail(host: Host, spec: VassalSpec, generation: number): Promise<Launch> {
+  const { directives } = await planOf(host, spec, generation);
+  return { blob: encodeDirectives(directives) };
+}
+
+/** A jail of this spec here and now: what the launch of a generation means. */
+export type PlannedJail = { readonly run: JailRun; readonly directives: readonly Directive[] };
+
+/** What the keeper is told for this generation. */
+export async function planOf(host: Host, spec: VassalSpec, generation: number): Promise<PlannedJail> {
   const { identity } = spec;
   const isPrivate = identity.uid === 'auto' || identity.gid === 'auto';
   const own = isPrivate ? await host.uids.uidOf(spec.name, spec.owner.uid) : 0;
   const { paths } = host;
-  const directives = planJail(spec, host.facts, {
+  const run: JailRun = {
     uid: identity.uid === 'auto' ? own : identity.uid,
     gid: identity.gid === 'auto' ? own : identity.gid,
     cgroups: planCgroups(spec.limits, host.facts.cgroups, placeOf(host, spec, generation)),
     scratchDir: host.scratchDir,
     notifyPath: `${paths.runtimeDir}/notify/${spec.name}`,
     hide: [paths.runtimeDir, paths.stateDir, paths.logDir, paths.vassals],
-  });
-  return { blob: encodeDirectives(directives) };
+  };
+  return { run, directives: planJail(spec, host.facts, run) };
 }

@@ -7,6 +7,7 @@ import { diffSpec } from '@emperor/vassal/spec/diff';
 import { act } from './actions.ts';
 import { adoptKeepers } from './adopt.ts';
 import { answersOf } from './answers.ts';
+import { proofOf } from './audit/proof.ts';
 import { buildWorld } from './build-world.ts';
 import { type Configuration, configurationOf } from './configuration.ts';
 import { decoderOf } from './decoder.ts';
@@ -147,6 +148,7 @@ function controlPortOf(run: Run, source: Source, lookAgain: () => void): Control
     why: answers.why,
     act: (request) => act({ emperor, store: host.store, answers, log }, request),
     logs,
+    proof: proofOf({ emperor, host, clock, log, layers: configuration.layers }),
     subscribe: (listener) => emperor.onChange((change) => listener(eventOf(change, clock))),
     lookAgain,
   };

@@ -6,6 +6,7 @@ import type {
   VassalJson,
   WhyJson,
 } from '@emperor/common/control/api';
+import type { AuditJson, DrillJson, PlanJson } from '@emperor/common/control/proof';
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import type { VassalName } from '@emperor/common/name';
 
@@ -111,6 +112,14 @@ export type ActRequest = {
   readonly caller: Caller;
 };
 
+/** What shows that a jail is what was asked for. undefined: no such vassal. */
+export type Proof = {
+  readonly plan: (name: VassalName) => Promise<PlanJson | undefined>;
+  /** Rejects with EmperorError('vassal_not_running') when nothing runs. */
+  readonly audit: (name: VassalName) => Promise<AuditJson | undefined>;
+  readonly drill: (name: VassalName) => Promise<DrillJson | undefined>;
+};
+
 /** What the control interface may ask of the emperor. */
 export type ControlPort = {
   readonly status: () => Promise<StatusJson>;
@@ -119,6 +128,7 @@ export type ControlPort = {
   /** undefined: no such vassal. */
   readonly act: (request: ActRequest) => Promise<OutcomeJson | undefined>;
   readonly logs: LogReader;
+  readonly proof: Proof;
   /** Returns how to end it. */
   readonly subscribe: (listener: (event: EventJson) => void) => () => void;
   /** Look again at everything, configuration included (SIGHUP, `GET` never). */

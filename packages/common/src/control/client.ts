@@ -12,13 +12,27 @@ import {
   type VassalJson,
   type WhyJson,
 } from './api.ts';
-import { decodeErrorReply, isEmperor, isEvent, isOutcome, isStatus, isVassal, isWhy } from './reply.ts';
+import type { AuditJson, DrillJson, PlanJson } from './proof.ts';
+import {
+  decodeErrorReply,
+  isAudit,
+  isDrill,
+  isEmperor,
+  isEvent,
+  isOutcome,
+  isPlan,
+  isStatus,
+  isVassal,
+  isWhy,
+} from './reply.ts';
 
 /** Ten thousand vassals make about 10 MB of status. */
 const MOST_REPLY_BYTES = 64 * 1024 * 1024;
 /** A line that is longer comes in pieces of this length. */
 const LONGEST_LINE = 1024 * 1024;
 const PATIENCE_MS = 10_000;
+/** A drill builds a jail and tries some fifty things in it. */
+const DRILL_PATIENCE_MS = 90_000;
 
 export type ControlRequest = {
   readonly method: 'GET' | 'POST';
@@ -71,6 +85,19 @@ export class ControlClient {
 
   async why(name: string): Promise<WhyJson> {
     return this.#call({ method: 'GET', path: `${pathOf(name)}/why` }, isWhy);
+  }
+
+  async plan(name: string): Promise<PlanJson> {
+    return this.#call({ method: 'GET', path: `${pathOf(name)}/plan` }, isPlan);
+  }
+
+  async audit(name: string): Promise<AuditJson> {
+    return this.#call({ method: 'GET', path: `${pathOf(name)}/audit` }, isAudit);
+  }
+
+  async drill(name: string): Promise<DrillJson> {
+    const path = `${pathOf(name)}/drill`;
+    return this.#call({ method: 'POST', path, patienceMs: DRILL_PATIENCE_MS }, isDrill);
   }
 
   /** Asks for `action` and, when told to wait, for its outcome; `ok: false` is an outcome and not an error. */

@@ -8,6 +8,7 @@ import {
   type VassalJson,
   type WhyJson,
 } from './api.ts';
+import type { AuditJson, DrillJson, PlanJson } from './proof.ts';
 
 // The guards look at what tells one reply from another; the rest is the emperor's promise (api.ts, format 1).
 
@@ -29,6 +30,18 @@ export function isWhy(body: unknown): body is WhyJson {
 
 export function isOutcome(body: unknown): body is OutcomeJson {
   return hasFormat(body) && typeof body['ok'] === 'boolean' && typeof body['message'] === 'string';
+}
+
+export function isPlan(body: unknown): body is PlanJson {
+  return hasFormat(body) && Array.isArray(body['options']) && Array.isArray(body['jail']);
+}
+
+export function isAudit(body: unknown): body is AuditJson {
+  return hasFormat(body) && typeof body['holds'] === 'boolean' && Array.isArray(body['findings']);
+}
+
+export function isDrill(body: unknown): body is DrillJson {
+  return hasFormat(body) && typeof body['holds'] === 'boolean' && Array.isArray(body['attempts']);
 }
 
 export function isEvent(body: unknown): body is EventJson {

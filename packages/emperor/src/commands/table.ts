@@ -134,6 +134,49 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./check.ts')).runCheck,
   },
   {
+    name: 'plan',
+    operands: 'FILE|NAME',
+    fewest: 1,
+    most: 1,
+    summary: 'Show what a vassal file means: every option and where it stands, and the jail step by step.',
+    details:
+      'A FILE (with a slash, or ending in .ini) needs no emperor, a NAME asks the running one and shows what applying ' +
+      'the file would do to what runs. Exits 78 when the file has errors. `--config` adds the [defaults] and [force] ' +
+      'of an emperor.ini to a FILE.',
+    options: {
+      config: { value: 'FILE', help: 'The emperor.ini whose [defaults] and [force] apply to a FILE.' },
+    },
+    examples: ['emperor plan blog', 'emperor plan ./blog.ini --json'],
+    load: async () => (await import('./plan.ts')).runPlan,
+  },
+  {
+    name: 'audit',
+    operands: 'NAME',
+    fewest: 1,
+    most: 1,
+    summary: 'Compare the running jail with what was promised, by /proc and the control groups.',
+    details:
+      'Namespaces, mounts, identity, capabilities, limits, control groups, descriptors, sockets, environment, of every ' +
+      'process of the jail. Exits 0 only when all of it holds, 1 otherwise, 3 when it is not running. What cannot be ' +
+      'told although it was promised does not hold.',
+    options: {},
+    examples: ['emperor audit blog', 'emperor audit blog --json'],
+    load: async () => (await import('./audit.ts')).runAudit,
+  },
+  {
+    name: 'drill',
+    operands: 'NAME',
+    fewest: 1,
+    most: 1,
+    summary: 'Try to break out of a copy of the jail, and tell what was denied and what was not.',
+    details:
+      'A harmless prober runs in a copy of the jail; the vassal itself is left alone and need not run. Exits 0 when ' +
+      'nothing unexpected was allowed, 1 otherwise.',
+    options: {},
+    examples: ['emperor drill blog', 'emperor drill blog --json'],
+    load: async () => (await import('./drill.ts')).runDrill,
+  },
+  {
     name: 'why',
     operands: 'NAME',
     fewest: 1,

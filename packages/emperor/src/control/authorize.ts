@@ -5,7 +5,7 @@ import type { VassalName } from '@emperor/common/name';
 import type { Caller } from '../ports.ts';
 
 /** What somebody asks for: to see something, or to change a vassal. */
-export type Permission = 'see' | Action;
+export type Permission = 'see' | 'drill' | Action;
 
 /** Throws EmperorError('not_permitted') unless `caller` may do this to `name`; undefined: to the emperor as a whole. */
 export function authorize(caller: Caller, permission: Permission, name: VassalName | undefined): void {

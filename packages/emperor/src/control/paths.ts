@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 
+import { audit, drill, plan } from './proof-schemas.ts';
 import { actQuery, emperor, event, logsQuery, outcome, status, vassal, why } from './schemas.ts';
 
 /** One thing that may be asked. Served, documented and tested from this row. */
@@ -54,6 +55,27 @@ export const PATHS = {
     summary: 'Why a vassal is as it is, and what to do next',
     query: undefined,
     reply: { is: 'json', schema: why },
+  },
+  plan: {
+    method: 'get',
+    path: '/v1/vassals/:name/plan',
+    summary: 'What the file of a vassal means: every option with where it stands, and the jail step by step',
+    query: undefined,
+    reply: { is: 'json', schema: plan },
+  },
+  audit: {
+    method: 'get',
+    path: '/v1/vassals/:name/audit',
+    summary: 'Compare the running jail, read from /proc and the control groups, with what was promised',
+    query: undefined,
+    reply: { is: 'json', schema: audit },
+  },
+  drill: {
+    method: 'post',
+    path: '/v1/vassals/:name/drill',
+    summary: 'Try to break out of a copy of the jail; the running one is left alone',
+    query: undefined,
+    reply: { is: 'json', schema: drill },
   },
   logs: {
     method: 'get',

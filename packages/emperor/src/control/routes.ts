@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 import type { Clock } from '@emperor/common/clock';
-import type { EmperorJson, StatusJson, VassalJson } from '@emperor/common/control/api';
+import type { StatusJson, VassalJson } from '@emperor/common/control/api';
 import { describeError, EmperorError } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
 import { decodeVassalName, type VassalName } from '@emperor/common/name';
@@ -57,7 +57,7 @@ function handlersOf({ port, metricsOf, caller, clock, log }: RoutesParts): Handl
     const pieces = await gather(metricsOf(await status.run()), clock);
     return pieces.join('');
   });
-  const nameOf = (asked: Asked, permission: Permission): VassalName => {
+  const nameOf: NameOf = (asked, permission) => {
     const name = decodeVassalName(asked.req.param('name') ?? '');
     if (name === undefined) throw unknown(asked.req.param('name') ?? '');
     authorize(caller, permission, name);
@@ -66,8 +66,7 @@ function handlersOf({ port, metricsOf, caller, clock, log }: RoutesParts): Handl
   return {
     emperor: async (asked) => {
       authorize(caller, 'see', undefined);
-      const { emperor }: { readonly emperor: EmperorJson } = await status.run();
-      return asked.json(emperor);
+      return asked.json((await status.run()).emperor);
     },
     status: async (asked) => {
       authorize(caller, 'see', undefined);
@@ -87,6 +86,7 @@ function handlersOf({ port, metricsOf, caller, clock, log }: RoutesParts): Handl
       const name = nameOf(asked, 'see');
       return asked.json(known(name, await port.why(name)));
     },
+    ...proofHandlers(port, nameOf),
     logs: async (asked) => {
       const name = nameOf(asked, 'see');
       const { lines, follow } = decode(logsQuery, asked.req.query());
@@ -108,6 +108,25 @@ function handlersOf({ port, metricsOf, caller, clock, log }: RoutesParts): Handl
       return asked.body(await metricsText.run(), 200, { 'content-type': contentType });
     },
     openapi: (asked) => asked.json(openApiDocument()),
+  };
+}
+
+type NameOf = (asked: Asked, permission: Permission) => VassalName;
+
+function proofHandlers({ proof }: ControlPort, nameOf: NameOf): Pick<Handlers, 'plan' | 'audit' | 'drill'> {
+  return {
+    plan: async (asked) => {
+      const name = nameOf(asked, 'see');
+      return asked.json(known(name, await proof.plan(name)));
+    },
+    audit: async (asked) => {
+      const name = nameOf(asked, 'see');
+      return asked.json(known(name, await proof.audit(name)));
+    },
+    drill: async (asked) => {
+      const name = nameOf(asked, 'drill');
+      return asked.json(known(name, await proof.drill(name)));
+    },
   };
 }
 

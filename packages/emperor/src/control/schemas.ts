@@ -18,7 +18,8 @@ import { z } from 'zod';
 /** Every reply of the control interface by name; what they say is what control/api.ts says. */
 export const replies: z.core.$ZodRegistry<{ id: string }> = z.registry<{ id: string }>();
 
-function named<T extends z.ZodType>(id: string, schema: T): T {
+/** A schema that the document shows under this name. */
+export function named<T extends z.ZodType>(id: string, schema: T): T {
   replies.add(schema, { id });
   return schema;
 }
@@ -36,7 +37,8 @@ const exit = named(
 
 const state = z.enum(STATE_NAMES) satisfies z.ZodType<StateName>;
 
-const diagnostic = named(
+/** What is wrong with a file or the host. */
+export const diagnostic = named(
   'Diagnostic',
   z.object({
     severity: z.enum(['error', 'warning']),

@@ -1,0 +1,46 @@
+import type { Finding, Subject } from './finding.ts';
+
+/** Every process in every promised group, and the values that were written there. */
+export function checkGroups({ run, found }: Subject): readonly Finding[] {
+  const { v2, v1, writes } = run.cgroups;
+  return [
+    ...[...(v2 === undefined ? [] : [v2]), ...v1].flatMap((dir) => membership(dir, found)),
+    ...writes.map(({ dir, file, value }) => valueFinding(`${dir}/${file}`, file, value, found)),
+  ];
+}
+
+function membership(dir: string, { members, processes }: Subject['found']): readonly Finding[] {
+  const finding = { group: 'control groups', what: dir, promised: 'all its processes are in it' };
+  const inside = members.get(dir);
+  if (inside === undefined || !inside.ok) {
+    const reason = inside === undefined ? 'not read' : inside.why;
+    return [{ ...finding, found: 'it cannot be read', verdict: 'cannot-tell', reason }];
+  }
+  const outside = processes.filter(({ pid }) => !inside.value.has(pid));
+  if (outside.length === 0) return [{ ...finding, found: 'they are', verdict: 'ok' }];
+  return outside.map(({ pid }) => ({ ...finding, found: 'this one is not', verdict: 'violated', pid }));
+}
+
+function valueFinding(path: string, file: string, value: string, { groupFiles }: Subject['found']): Finding {
+  const read = groupFiles.get(path);
+  const finding = { group: 'control groups', what: path, promised: value };
+  if (read === undefined || !read.ok) {
+    const reason = read === undefined ? 'not read' : read.why;
+    return { ...finding, found: 'it cannot be read', verdict: 'cannot-tell', reason };
+  }
+  const found = read.value.trim();
+  return { ...finding, found, verdict: holds(file, value, found) ? 'ok' : 'violated' };
+}
+
+const PAGE_BYTES = 4_096;
+
+/** As the kernel shows what was written: words passed on, sizes in whole pages. */
+function holds(file: string, promised: string, found: string): boolean {
+  if (file === 'cgroup.subtree_control') {
+    const has = new Set(found.split(' '));
+    return promised.split(' ').every((word) => has.has(word.replace(/^\+/, '')));
+  }
+  if (promised === found) return true;
+  if (!/^\d+$/.test(promised) || !/^\d+$/.test(found)) return false;
+  return Math.floor(Number(promised) / PAGE_BYTES) * PAGE_BYTES === Number(found);
+}

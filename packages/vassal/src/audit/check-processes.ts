@@ -1,0 +1,171 @@
+import { capabilitySet } from '../jail/capabilities.ts';
+import { equal, type Finding, isNested, type Subject } from './finding.ts';
+import type { FoundProcess, Limit } from './found.ts';
+import { outsideId } from './parse.ts';
+
+const NAMESPACES: readonly string[] = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts'];
+
+/** Which namespaces are the jail's own, and that nobody in it is elsewhere. */
+export function checkNamespaces(subject: Subject): readonly Finding[] {
+  const { found } = subject;
+  const init = found.processes.find(({ role }) => role === 'init');
+  return found.processes.flatMap((process) =>
+    NAMESPACES.flatMap((name) =>
+      process.role === 'init'
+        ? ownNamespace(subject, process, name)
+        : sameNamespace(subject, process, name, init),
+    ),
+  );
+}
+
+function ownNamespace({ spec, found }: Subject, process: FoundProcess, name: string): readonly Finding[] {
+  const [own, host] = [process.namespaces.get(name), found.host.namespaces.get(name)];
+  if (own === undefined || host === undefined) return [];
+  const kinds: readonly string[] = spec.jail.namespaces;
+  const isHosts = own === host || own === found.host.keeperNamespaces.get(name);
+  const finding = {
+    group: 'namespaces',
+    what: name,
+    promised: kinds.includes(name) ? 'its own' : "the host's",
+    found: isHosts ? "the host's" : 'its own',
+  };
+  return [equal(finding)];
+}
+
+function sameNamespace(
+  { found }: Subject,
+  process: FoundProcess,
+  name: string,
+  init: FoundProcess | undefined,
+): readonly Finding[] {
+  const [own, jail] = [process.namespaces.get(name), init?.namespaces.get(name)];
+  const finding = { group: 'namespaces', what: `${name} of its processes`, promised: "the jail's" };
+  if (own === undefined || jail === undefined) return [];
+  if (own === jail) return [{ ...finding, found: "the jail's", verdict: 'ok' }];
+  if (own === found.host.namespaces.get(name)) {
+    return [{ ...finding, found: "the host's", verdict: 'violated', pid: process.pid }];
+  }
+  const reason = 'a process may make further namespaces inside its own';
+  return [{ ...finding, found: 'one of its own making', verdict: 'note', reason, pid: process.pid }];
+}
+
+/** Ids, groups, capability sets, no_new_privs and seccomp of every process. */
+export function checkIdentity(subject: Subject): readonly Finding[] {
+  return subject.found.processes.flatMap((process) => [
+    ...idFindings(subject, process),
+    ...rightFindings(subject, process),
+  ]);
+}
+
+function idFindings(
+  { spec, run }: Subject,
+  { status, pid, uidMap, gidMap }: FoundProcess,
+): readonly Finding[] {
+  const outside = (map: FoundProcess['uidMap'], id: number) => outsideId(map, id) ?? `unmapped ${id}`;
+  const own = { uid: outside(uidMap, run.uid), gid: outside(gidMap, run.gid) };
+  const promisedGroups = new Set(spec.identity.groups.map((gid) => outside(gidMap, gid)));
+  const groups = status.groups.filter((gid) => gid !== own.gid);
+  promisedGroups.delete(own.gid);
+  const ids = (numbers: readonly (number | string)[]) => [...new Set(numbers)].join(' ');
+  const group = 'identity';
+  return [
+    equal({ group, what: 'uid', promised: String(own.uid), found: ids(status.uids), pid }),
+    equal({ group, what: 'gid', promised: String(own.gid), found: ids(status.gids), pid }),
+    equal({
+      group,
+      what: 'further groups',
+      promised: [...promisedGroups].map(String).toSorted().join(' ') || 'none',
+      found: groups.map(String).toSorted().join(' ') || 'none',
+      pid,
+    }),
+  ];
+}
+
+function rightFindings(subject: Subject, process: FoundProcess): readonly Finding[] {
+  const { identity } = subject.spec;
+  const { status, pid } = process;
+  const promised = capabilitySet(identity.caps);
+  const nested = isNested(subject, process);
+  const caps = Object.entries(status.caps).map(([what, set]): Finding => {
+    const finding = {
+      group: 'capabilities',
+      what,
+      promised: `0x${promised}`,
+      found: `0x${set.toString(16)}`,
+      pid,
+    };
+    if (nested) return { ...finding, verdict: 'note', reason: 'in a user namespace of its own making' };
+    // A process may drop what it was given; it must not have more.
+    const extra = set & ~BigInt(`0x${promised}`);
+    const dropped = extra === 0n && finding.found !== finding.promised;
+    if (dropped && process.role === 'other')
+      return { ...finding, verdict: 'ok', reason: 'it dropped some itself' };
+    if (dropped) return { ...finding, verdict: 'note', reason: 'it has fewer than it was given' };
+    return equal(finding);
+  });
+  const privs = { group: 'identity', what: 'no_new_privs', pid, found: status.noNewPrivs ? 'on' : 'off' };
+  return [
+    ...caps,
+    identity.noNewPrivs
+      ? equal({ ...privs, promised: 'on' })
+      : { ...privs, promised: 'off', verdict: 'ok', reason: 'a process may set it itself' },
+  ];
+}
+
+/** Limits of every process: it may lower its own, never raise them. */
+export function checkRlimits({ spec, host, found }: Subject): readonly Finding[] {
+  const promised = new Map<string, number | undefined>(host.hardRlimits);
+  for (const { resource, hard } of spec.limits.rlimits) promised.set(resource, hard);
+  return found.processes.flatMap((process) =>
+    [...promised].flatMap(([resource, hard]) => {
+      const limit = process.limits.get(resource);
+      return limit === undefined ? [] : [limitFinding(resource, hard, limit, process.pid)];
+    }),
+  );
+}
+
+function limitFinding(resource: string, hard: number | undefined, limit: Limit, pid: number): Finding {
+  const finding = {
+    group: 'limits',
+    what: resource,
+    promised: `at most ${hard ?? 'unlimited'}`,
+    found: String(limit.hard ?? 'unlimited'),
+    pid,
+  };
+  const isHigher = hard !== undefined && (limit.hard === undefined || limit.hard > hard);
+  return { ...finding, verdict: isHigher ? 'violated' : 'ok' };
+}
+
+/** What every process holds open: nothing of the host that the jail does not show, nothing of the emperor's. */
+export function checkDescriptors({ found }: Subject): readonly Finding[] {
+  const ids = found.mounts.ok ? new Set(found.mounts.value.map(({ id }) => id)) : undefined;
+  const leaks = found.processes.flatMap((process) =>
+    process.descriptors.flatMap((descriptor): Finding[] => {
+      const why = leakOf(descriptor, process, ids, found.host.channels);
+      if (why === undefined) return [];
+      const what = `descriptor ${descriptor.fd}`;
+      const seen = `${descriptor.target}: ${why}`;
+      return [{ ...DESCRIPTORS, what, found: seen, verdict: 'violated', pid: process.pid }];
+    }),
+  );
+  if (leaks.length > 0) return leaks;
+  const count = found.processes.reduce((sum, { descriptors }) => sum + descriptors.length, 0);
+  return [{ ...DESCRIPTORS, what: 'open descriptors', found: `${count}, none of them`, verdict: 'ok' }];
+}
+
+const DESCRIPTORS = { group: 'descriptors', promised: 'nothing from outside of the jail' };
+const IS_PATH = /^\/(?!memfd:|SYSV|\[aio\]|anon_hugepage|i915|drm)/;
+/** What init has: its report, a signalfd, an inotify, and the keeper's /dev/null. */
+const OF_INIT = /^(\/dev\/null$|socket:\[|anon_inode:)/;
+
+function leakOf(
+  { target, mountId }: FoundProcess['descriptors'][number],
+  { role }: FoundProcess,
+  mounts: ReadonlySet<number> | undefined,
+  channels: ReadonlySet<string>,
+): string | undefined {
+  if (channels.has(target)) return "the emperor's own";
+  if (role === 'init') return OF_INIT.test(target) ? undefined : 'init should not have it';
+  if (!IS_PATH.test(target) || mounts === undefined || mountId === undefined) return undefined;
+  return mounts.has(mountId) ? undefined : 'on a file system that is not in the jail';
+}
