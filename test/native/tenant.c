@@ -285,10 +285,92 @@ static int stubborn(int argc, char **argv)
         pause();
 }
 
+/* calls NUMBER[:ARGUMENT]... : each as a raw system call; prints its errno, 0 when it worked. */
+static int calls(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        unsigned long words[7] = {0};
+        char *at = argv[i];
+        for (int j = 0; j < 7 && *at; j++) {
+            words[j] = strtoul(at, &at, 0);
+            at += *at == ':';
+        }
+        long result = syscall((long)words[0], words[1], words[2], words[3], words[4], words[5], words[6]);
+        if ((words[0] == SYS_clone || words[0] == SYS_clone3) && result == 0)
+            _exit(0);
+        printf("%s %d\n", argv[i], result < 0 ? errno : 0);
+    }
+    return 0;
+}
+
+/* int80: a call by the 32-bit door. */
+static int int80(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+#ifdef __x86_64__
+    long result;
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(20L) : "memory"); /* getpid */
+    printf("int80 %ld\n", result);
+#endif
+    return 0;
+}
+
+/* files PATH...: what can be done with each, as letters: r(ead) w(rite) l(ist) c(reate below) x(execute). */
+static int files(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        char below[4200], letters[8] = "", *at = letters;
+        int fd = open(argv[i], O_RDONLY | O_CLOEXEC);
+        if (fd >= 0 && read(fd, below, 1) >= 0)
+            *at++ = 'r';
+        close(fd);
+        fd = open(argv[i], O_WRONLY | O_CLOEXEC);
+        if (fd >= 0)
+            *at++ = 'w';
+        close(fd);
+        DIR *dir = opendir(argv[i]);
+        if (dir)
+            *at++ = 'l', closedir(dir);
+        snprintf(below, sizeof below, "%s/made", argv[i]);
+        fd = open(below, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+        if (fd >= 0)
+            *at++ = 'c', close(fd), unlink(below);
+        pid_t child = fork();
+        if (child == 0) {
+            execl(argv[i], argv[i], "ids", NULL);
+            _exit(99);
+        }
+        int status = 0;
+        waitpid(child, &status, 0);
+        if (WIFEXITED(status) && WEXITSTATUS(status) != 99)
+            *at++ = 'x';
+        *at = '\0';
+        printf("%s %s\n", argv[i], letters[0] ? letters : "-");
+        fflush(stdout);
+    }
+    return 0;
+}
+
+/* tcp bind|connect PORT...: the errno of each. */
+static int tcp(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++) {
+        struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(argv[i]))};
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        int result = strcmp(argv[0], "bind") == 0 ? bind(fd, (struct sockaddr *)&address, sizeof address)
+                                                  : connect(fd, (struct sockaddr *)&address, sizeof address);
+        printf("%s %d\n", argv[i], result < 0 ? errno : 0);
+        close(fd);
+    }
+    return 0;
+}
+
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } modes[] = {
+    {"calls", calls}, {"int80", int80}, {"files", files}, {"tcp", tcp},
     {"lines", lines},   {"bulk", bulk},   {"notify", notify},     {"notify-flood", notify_flood}, {"notify-fds", notify_fds},
     {"fds", fds},       {"daemon", daemonize}, {"listen", serve}, {"abstract", abstract},          {"forks", forks},
     {"bomb", bomb}, {"eat", eat},       {"ids", ids},     {"stubborn", stubborn},

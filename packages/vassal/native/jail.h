@@ -23,7 +23,10 @@ void limits_apply(const struct spec *spec);
 void scheduling_apply(const struct spec *spec);
 void namespaces_offer(const struct spec *spec);
 void identity_become(const struct spec *spec);
+void lsm_prepare(const struct spec *spec);
+void lsm_enter(const struct spec *spec);
 void landlock_enter(const struct spec *spec);
+void seccomp_enter(const struct spec *spec);
 
 /* userns.c: the namespaces that clone makes; the others are made by user_namespace_enter(). */
 uint64_t namespaces_at_clone(const struct spec *spec);

@@ -20,7 +20,9 @@
     X(HOOK_AS_ROOT, "hook-as-root")                                                                          \
     X(NOTIFY, "notify")                                                                                      \
     X(IDENTITY, "identity")                                                                                  \
+    X(LSM, "lsm")                                                                                            \
     X(LANDLOCK, "landlock")                                                                                  \
+    X(SECCOMP, "seccomp")                                                                                    \
     X(HOOK_AS_USER, "hook-as-user")                                                                          \
     X(CHDIR, "chdir")                                                                                        \
     X(ENV_FILE, "env-file")                                                                                  \

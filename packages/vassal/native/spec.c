@@ -124,6 +124,10 @@ static const char *check_whole(const struct spec *spec)
         return "hostname";
     if (spec->loopback && !(spec->unshare & CLONE_NEWNET))
         return "loopback";
+    if (spec->landlock_paths.count && !spec->landlock_fs)
+        return "landlock-path";
+    if (spec->landlock_ports.count && !spec->landlock_net)
+        return "landlock-port";
     if (spec->notify && spec->run && (!is_below(spec->notify, "/run") || !spec->notify[4]))
         return "notify";
     if (spec->ready_notify && !spec->notify)

@@ -151,7 +151,11 @@ struct spec {
     uint64_t caps;
     unsigned securebits;
     bool no_new_privs;
-    uint64_t landlock_scope;
+    uint64_t landlock_scope, landlock_fs, landlock_net; /* what is restricted; 0 = nothing of the kind */
+    LIST(struct landlock_path, 192) landlock_paths;
+    LIST(struct landlock_port, 512) landlock_ports;
+    const char *apparmor, *selinux;
+    const char *seccomp; /* struct sock_filter after struct sock_filter, in hexadecimal */
     mode_t umask;
 
     const char *notify;

@@ -29,6 +29,7 @@
 #define NR_mount_setattr 442
 #define NR_fchmodat2 452
 #define NR_landlock_create_ruleset 444
+#define NR_landlock_add_rule 445
 #define NR_landlock_restrict_self 446
 
 #define KEEPER_CLONE_PARENT_SETTID 0x00100000ULL
@@ -64,6 +65,9 @@
 /* Refuse SCM_RIGHTS at the sender (6.16): what never arrives cannot block us in close(). */
 #define KEEPER_SO_PASSRIGHTS 83
 
+#define KEEPER_LANDLOCK_PATH 1U
+#define KEEPER_LANDLOCK_PORT 2U
+
 #define KEEPER_CGROUP_MAGIC 0x27e0eb
 /* Of a descriptor of a namespace: which kind it is, as CLONE_NEW*. */
 #define KEEPER_NS_GET_NSTYPE 0xb703
@@ -86,6 +90,15 @@ struct mount_attributes {
 
 struct landlock_ruleset {
     uint64_t handled_fs, handled_net, scoped;
+};
+
+struct landlock_beneath {
+    uint64_t access;
+    int32_t fd;
+} __attribute__((packed));
+
+struct landlock_tcp {
+    uint64_t access, port;
 };
 
 static inline pid_t sys_clone3(struct clone_request *request)

@@ -50,7 +50,9 @@ const WHILE: Readonly<Record<OwnStage, string>> = {
   limits: 'setting a limit',
   notify: 'making the notify socket',
   identity: 'becoming the user',
+  lsm: 'setting the profile of the next exec',
   landlock: 'restricting with Landlock',
+  seccomp: 'loading the system call filter',
   chdir: 'entering the working directory',
   'env-file': 'reading env-file',
   touch: 'watching a touch-reload path',
@@ -70,7 +72,9 @@ const HINTS: Readonly<Record<OwnStage, string>> = {
   limits: 'ask for a lower limit, or raise that of the emperor',
   notify: 'see that the runtime directory is there and has room',
   identity: 'see uid, gid, add-gid and cap',
-  landlock: 'the kernel refuses Landlock: no-new-privs = no turns it off',
+  lsm: 'see apparmor and selinux: is the profile loaded and the context known?',
+  landlock: 'see landlock-ro, landlock-rw and landlock-exec; no-new-privs = no turns Landlock off',
+  seccomp: 'see seccomp; seccomp = none loads no filter',
   chdir: 'see chdir',
   'env-file': 'see env-file',
   touch: 'see touch-reload',
@@ -171,6 +175,34 @@ const KNOWN: ReadonlyMap<string, Text> = new Map<string, Text>([
     ({ what }) => ({
       message: `the limit ${what} is above what the emperor may give`,
       hint: 'ask for less, or raise the hard limit of the emperor itself',
+    }),
+  ],
+  [
+    'landlock ENOENT',
+    ({ what }) => ({
+      message: `there is no ${what} inside the jail, which a landlock list names`,
+      hint: 'make it, or remove it from landlock-ro, landlock-rw and landlock-exec',
+    }),
+  ],
+  [
+    'landlock EACCES',
+    ({ what, spec }) => ({
+      message: `${userOf(spec)} may not reach ${what}, which a landlock list names`,
+      hint: 'a list opens nothing that is closed to the user: every directory on the way needs the x bit for it',
+    }),
+  ],
+  [
+    'lsm ENOENT',
+    ({ what }) => ({
+      message: `the kernel has no profile ${what}`,
+      hint: 'load it with apparmor_parser, or correct apparmor',
+    }),
+  ],
+  [
+    'lsm EINVAL',
+    ({ what }) => ({
+      message: `the kernel knows no context ${what}`,
+      hint: 'correct selinux: user:role:type:level',
     }),
   ],
   [
