@@ -2,6 +2,7 @@ import { decodeVassalName, type VassalName } from '@emperor/common/name';
 import type { Layer } from '@emperor/common/options/option';
 import type { Accounts, Group, Lookup, User } from '@emperor/vassal/spec/accounts';
 import { type BuiltSpec, buildSpec } from '@emperor/vassal/spec/build';
+import type { ListRead } from '../../packages/vassal/src/spec/draft.ts';
 import type { HostFacts } from '@emperor/vassal/spec/host-facts';
 import type { SpecSource } from '@emperor/vassal/spec/source';
 import type { Owner, VassalSpec } from '@emperor/vassal/spec/spec';
@@ -41,6 +42,9 @@ export function hostFacts(changes: Partial<HostFacts> = {}): HostFacts {
   return {
     kernelRelease: '6.18.44',
     landlockAbi: 7,
+    architecture: 'x86-64',
+    hasSeccomp: true,
+    securityModules: new Set(['apparmor', 'selinux']),
     capLastCap: 40,
     capBounding: 0x1fffeffffffn,
     hardRlimits: new Map([['nofile', 20_000]]),
@@ -92,9 +96,16 @@ export function sourceOf(
 /** What `buildSpec` makes of these values on that host. */
 export function built(
   written: Parameters<typeof sourceOf>[0],
-  options: Parameters<typeof sourceOf>[1] & { readonly host?: HostFacts } = {},
+  options: Parameters<typeof sourceOf>[1] & {
+    readonly host?: HostFacts;
+    readonly readList?: (path: string) => ListRead;
+  } = {},
 ): BuiltSpec {
-  return buildSpec(sourceOf(written, options), { accounts, host: options.host ?? hostFacts() });
+  return buildSpec(sourceOf(written, options), {
+    accounts,
+    host: options.host ?? hostFacts(),
+    readList: options.readList ?? (() => ({ ok: false, reason: 'does not exist' })),
+  });
 }
 
 /** The spec of a valid file; throws with its diagnostics otherwise. */

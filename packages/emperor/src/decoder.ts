@@ -4,6 +4,7 @@ import { hasErrors } from '@emperor/common/diagnostic';
 import { vassalNameOfFile } from '@emperor/common/name';
 import { pacedBy } from '@emperor/common/pace';
 import { type OperatorLayer, readVassalFile, type VassalSource } from '@emperor/vassal/file/check';
+import { readList } from '@emperor/vassal/host/read-list';
 import { vassalOptions } from '@emperor/vassal/options';
 import type { Accounts, AccountsQuery, User } from '@emperor/vassal/spec/accounts';
 import { accountsAsked, type BuiltSpec, buildSpec } from '@emperor/vassal/spec/build';
@@ -43,7 +44,7 @@ export async function decoderOf(parts: DecoderParts): Promise<Decoder & Explaine
   const parsed = new WeakMap<FileText, VassalSource>();
   const decode = (file: FileText): Decoded => {
     const source = parsed.get(file) ?? sourceOf(parts, accounts, file);
-    const { spec, diagnostics } = buildSpec(source, { accounts, host: parts.host });
+    const { spec, diagnostics } = buildSpec(source, { accounts, host: parts.host, readList });
     const all = [...source.diagnostics, ...diagnostics];
     if (spec === undefined || hasErrors(all))
       return { spec: undefined, revision: undefined, diagnostics: all };

@@ -9,6 +9,7 @@ import { vassalNameOfFile } from '@emperor/common/name';
 import { neutralise } from '@emperor/common/terminal';
 import { readVassalFile } from '../file/check.ts';
 import { probeHost } from '../host/probe.ts';
+import { readList } from '../host/read-list.ts';
 import { lookupAccounts } from '../identity/lookup.ts';
 import { vassalOptions } from '../options/index.ts';
 import { accountsAsked, type BuiltSpec, buildSpec } from '../spec/build.ts';
@@ -55,7 +56,7 @@ export async function loadVassal(file: string): Promise<Loaded> {
     table: vassalOptions,
   });
   const accounts = await lookupAccounts(accountsAsked([source]));
-  const built = buildSpec(source, { accounts, host });
+  const built = buildSpec(source, { accounts, host, readList });
   return { ...built, host };
 }
 

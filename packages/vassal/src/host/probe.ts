@@ -3,6 +3,7 @@ import { lstatSync, readFileSync } from 'node:fs';
 import { lstat, readFile, realpath } from 'node:fs/promises';
 import { isErrno } from '@emperor/common/errors';
 import { type CgroupHost, parseHierarchies } from '../cgroup/hierarchy.ts';
+import { architectureOf } from '../seccomp/architecture.ts';
 import type { HostFacts, HostPaths } from '../spec/host-facts.ts';
 
 import { probeLimits } from './limit-facts.ts';
@@ -64,6 +65,9 @@ export async function probeHost(keeperBinary: string): Promise<HostFacts> {
     landlockAbi:
       (await askKeeper(keeperBinary)) ??
       landlockOf(kernelRelease, readOr('/sys/kernel/security/lsm', undefined)),
+    architecture: architectureOf(process.arch),
+    hasSeccomp: readOr('/proc/sys/kernel/seccomp/actions_avail', '').split(/\s/).includes('errno'),
+    securityModules: securityModules(),
     capLastCap: Number(await readFile('/proc/sys/kernel/cap_last_cap', 'utf8')),
     capBounding: capabilitiesOf(status, 'CapBnd'),
     hardRlimits: parseHardRlimits(await readFile('/proc/self/limits', 'utf8')),
@@ -92,6 +96,14 @@ export function landlockOf(release: string, modules: string | undefined): number
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
   const version = Number(major) * 1_000 + Number(minor);
   return LANDLOCK_SINCE.find(([since, sub]) => version >= since * 1_000 + sub)?.[2] ?? 0;
+}
+
+/** Each has a file of its own; the list of all needs securityfs, which may not be mounted. */
+function securityModules(): ReadonlySet<string> {
+  const listed = readOr('/sys/kernel/security/lsm', '').trim().split(',');
+  const hasAppArmor = readOr('/sys/module/apparmor/parameters/enabled', '').trim() === 'Y';
+  const hasSelinux = readOr('/sys/fs/selinux/enforce', '') !== '' || listed.includes('selinux');
+  return new Set([...(hasAppArmor ? ['apparmor'] : []), ...(hasSelinux ? ['selinux'] : [])]);
 }
 
 /** Lines of system accounts: ids below those of people, and nobody. */

@@ -3,6 +3,7 @@ import type { HostPaths } from '../spec/host-facts.ts';
 import type { JailSpec, VassalSpec } from '../spec/spec.ts';
 import type { Directive, DirectiveWord } from './directive.ts';
 import { accountDirectives, workingDirectoryOf } from './environment.ts';
+import { loopbackNotes } from './loopback.ts';
 import type { JailRun } from './run.ts';
 
 const SYSTEM_DIRECTORIES: readonly string[] = [
@@ -82,7 +83,7 @@ export function hiddenOf(
 
 /** What the operator should know about this jail: host paths that the vassal uses and the jail covers, and the like. */
 export function jailNotes(spec: VassalSpec, hide: readonly string[]): readonly string[] {
-  if (!spec.jail.namespaces.includes('mnt')) return [];
+  if (!spec.jail.namespaces.includes('mnt')) return loopbackNotes(spec);
   const visible = hiddenOf(spec, hide).visible.map(
     (path) => `${path} is not hidden from the app: its own files lie below`,
   );
@@ -92,7 +93,7 @@ export function jailNotes(spec: VassalSpec, hide: readonly string[]): readonly s
       ? []
       : [`the jail has a ${cover} of its own: ${path} of the host is not in it`];
   });
-  return [...visible, ...lost];
+  return [...visible, ...lost, ...loopbackNotes(spec)];
 }
 
 /** The directory of the host above `path` that the jail puts something of its own over. */

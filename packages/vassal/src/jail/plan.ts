@@ -43,7 +43,7 @@ const SCOPES = 1 + 2;
 /** What the keeper has to do for one generation. The order of jailing is the keeper's, only mounts keep theirs. */
 export function planJail(
   spec: VassalSpec,
-  host: Pick<HostFacts, 'landlockAbi' | 'paths'>,
+  host: Pick<HostFacts, 'landlockAbi' | 'architecture' | 'paths'>,
   run: JailRun,
 ): readonly Directive[] {
   const { identity, jail, app, lifecycle } = spec;
@@ -66,7 +66,7 @@ export function planJail(
     directive('caps', capabilitySet(identity.caps)),
     ...(identity.noNewPrivs ? [directive('no-new-privs')] : []),
     ...(scoped ? [directive('landlock-scope', SCOPES)] : []),
-    ...filterDirectives(spec, run),
+    ...filterDirectives(spec, host),
     directive('umask', app.umask.toString(8)),
     directive('notify', notifyPathOf(spec, run)),
     ...readyDirectives(lifecycle.ready),

@@ -10,7 +10,14 @@ export type RuleContext = {
   readonly source: SpecSource;
   readonly accounts: Accounts;
   readonly host: HostFacts;
+  /** Reads a file that an operator's option names. */
+  readonly readList: (path: string) => ListRead;
 };
+
+/** The text of such a file, or why it may not be used: `is a symlink`. */
+export type ListRead =
+  | { readonly ok: true; readonly text: string }
+  | { readonly ok: false; readonly reason: string };
 
 /** A spec in the making: values as granted so far, what was found wrong, and why a value is not what was asked. */
 export type Draft = {

@@ -1,18 +1,203 @@
 import type { Values } from '@emperor/common/options/option';
 import type { filters } from '../options/filters.ts';
-import type { Rule } from './draft.ts';
+import { stubbornCalls } from '../seccomp/filter.ts';
+import { initCallsOf } from '../seccomp/init-calls.ts';
+import { decodeWord, splitList } from '../seccomp/words.ts';
+import { type Draft, grant, isExplicit, type Rule, type RuleContext, report, unmet } from './draft.ts';
 import type { VassalSpec } from './spec.ts';
 
 /** What the kernel refuses to the app beyond its rights. */
-export type FiltersSpec = Readonly<Record<never, never>>;
+export type FiltersSpec = {
+  /** Words of the list; undefined = no filter. */
+  readonly seccomp: readonly string[] | undefined;
+  /** undefined = Landlock restricts no file. */
+  readonly landlock: LandlockLists | undefined;
+  /** undefined = any port. */
+  readonly tcpBind: readonly number[] | undefined;
+  readonly tcpConnect: readonly number[] | undefined;
+  readonly apparmor: string | undefined;
+  readonly selinux: string | undefined;
+};
+
+export type LandlockLists = {
+  readonly ro: readonly string[];
+  readonly rw: readonly string[];
+  readonly exec: readonly string[];
+};
 
 /** The part of a spec that the options of this group make. */
-export function filtersOf(_values: Values<typeof filters>): FiltersSpec {
-  return {};
+export function filtersOf(values: Values<typeof filters>): FiltersSpec {
+  const { seccomp, 'landlock-ro': ro, 'landlock-rw': rw, 'landlock-exec': exec } = values;
+  return {
+    seccomp: seccomp.by === 'words' ? seccomp.words : undefined,
+    landlock: ro.length + rw.length + exec.length === 0 ? undefined : { ro, rw, exec },
+    tcpBind: values['tcp-bind'],
+    tcpConnect: values['tcp-connect'],
+    apparmor: values.apparmor,
+    selinux: values.selinux,
+  };
 }
 
 /** What a spec holds for each option of this group. */
-export const FILTER_VALUES: { readonly [K in keyof typeof filters]: (spec: VassalSpec) => unknown } = {};
+export const FILTER_VALUES: { readonly [K in keyof typeof filters]: (spec: VassalSpec) => unknown } = {
+  seccomp: ({ filters: { seccomp } }) => seccomp,
+  'landlock-ro': ({ filters: { landlock } }) => landlock?.ro,
+  'landlock-rw': ({ filters: { landlock } }) => landlock?.rw,
+  'landlock-exec': ({ filters: { landlock } }) => landlock?.exec,
+  'tcp-bind': ({ filters: { tcpBind } }) => tcpBind,
+  'tcp-connect': ({ filters: { tcpConnect } }) => tcpConnect,
+  apparmor: ({ filters: { apparmor } }) => apparmor,
+  selinux: ({ filters: { selinux } }) => selinux,
+};
+
+/** A file of words becomes its words, so that a change of it is a change of the spec. */
+const seccompFileRule: Rule = (draft, context) => {
+  const wish = draft.values.seccomp;
+  if (wish.by !== 'file') return draft;
+  const refuse = (message: string, hint: string): Draft =>
+    grant(
+      report(draft, context, { severity: 'error', key: 'seccomp', message, hint }),
+      'seccomp',
+      { by: 'none' },
+      message,
+    );
+  const read = context.readList(wish.path);
+  if (!read.ok)
+    return refuse(`${wish.path} ${read.reason}`, "name a file of root's that nobody else may write");
+  const lines = read.text.split('\n').map((line) => line.replace(/[#;].*$/, ''));
+  for (const [index, line] of lines.entries()) {
+    const wrong = splitList(line)
+      .map(decodeWord)
+      .find(({ ok }) => !ok);
+    if (wrong !== undefined && !wrong.ok)
+      return refuse(`${wish.path}:${index + 1}: ${wrong.message}`, 'correct the file');
+  }
+  const words = [...new Set(lines.flatMap(splitList))];
+  if (words.length === 0)
+    return refuse(`${wish.path} has no words`, 'write default, or names of system calls, into it');
+  return grant(draft, 'seccomp', { by: 'words', words }, `the words of ${wish.path}`);
+};
+
+/** A filter can be loaded after the fall from root only by who can gain no privileges. */
+const seccompRule: Rule = (draft, context) => {
+  const { seccomp: wish, 'no-new-privs': noNewPrivs } = draft.values;
+  if (wish.by !== 'words') return draft;
+  const { architecture, hasSeccomp } = context.host;
+  if (!noNewPrivs) return without(draft, context, 'needs no-new-privs');
+  if (architecture === undefined || !hasSeccomp) {
+    const because = hasSeccomp
+      ? 'no system calls are known of this machine'
+      : 'the kernel has no seccomp filters';
+    return without(draft, context, unmet('seccomp', wish.words.join(','), 'none', because));
+  }
+  const needed = initCallsOf({ hasProbe: true, hasTouch: true });
+  const { cap: capabilities } = draft.values;
+  const stubborn = stubbornCalls({ words: wish.words, architecture, capabilities, needed });
+  if (stubborn.length === 0) return draft;
+  const message = unmet(
+    'seccomp',
+    wish.words.join(','),
+    `${stubborn.join(', ')} all the same`,
+    'init needs them',
+  );
+  return report(draft, context, { severity: 'warning', key: 'seccomp', message, hint: undefined });
+};
+
+/** The default falls away, said where it is more than a matter of options; written explicitly it is an error. */
+function without(draft: Draft, context: RuleContext, message: string): Draft {
+  const none = grant(draft, 'seccomp', { by: 'none' }, message);
+  if (isExplicit(context.source, 'seccomp')) {
+    const hint = 'remove this line, or say seccomp = none';
+    return report(none, context, { severity: 'error', key: 'seccomp', message, hint });
+  }
+  if (!draft.values['no-new-privs']) return none;
+  return report(none, context, {
+    severity: 'warning',
+    key: 'seccomp',
+    message,
+    hint: 'seccomp = none says the same',
+  });
+}
+
+type LandlockKey = 'landlock-ro' | 'landlock-rw' | 'landlock-exec' | 'tcp-bind' | 'tcp-connect';
+
+/** The first Landlock that knows files, and that knows ports. */
+const FILES_ABI = 1;
+const PORTS_ABI = 4;
+
+const LANDLOCK_KEYS: readonly (readonly [LandlockKey, number, string])[] = [
+  ['landlock-ro', FILES_ABI, '5.13'],
+  ['landlock-rw', FILES_ABI, '5.13'],
+  ['landlock-exec', FILES_ABI, '5.13'],
+  ['tcp-bind', PORTS_ABI, '6.7'],
+  ['tcp-connect', PORTS_ABI, '6.7'],
+];
+
+/** Landlock needs a kernel that has it, and an app that can gain no privileges. */
+const landlockRule: Rule = (draft, context) =>
+  LANDLOCK_KEYS.reduce((before, [key, abi, since]) => {
+    const asked = before.values[key];
+    if (asked === undefined || (key.startsWith('landlock-') && asked.length === 0)) return before;
+    if (!before.values['no-new-privs']) {
+      const hint = 'remove this line, or no-new-privs = no';
+      return report(before, context, { severity: 'error', key, message: 'needs no-new-privs', hint });
+    }
+    const { landlockAbi } = context.host;
+    if (landlockAbi >= abi) return before;
+    const because = landlockAbi === 0 ? 'it has no Landlock' : `its Landlock is of ABI ${landlockAbi}`;
+    const message = unmet(key, asked.join(',') || 'none', 'no such restriction', because);
+    return report(before, context, {
+      severity: 'error',
+      key,
+      message,
+      hint: `Linux ${since} has it, with landlock in lsm=`,
+    });
+  }, draft);
+
+/** What an older Landlock does not restrict, though the lists ask for it. */
+const MISSING_RIGHTS: readonly (readonly [number, string])[] = [
+  [3, 'files outside may still be cut off (truncate), where their mode allows it'],
+  [5, 'ioctl on devices outside is still possible'],
+];
+
+/** Rights of newer kernels are left out, and that is said. */
+const partialLandlockRule: Rule = (draft, context) => {
+  const { landlockAbi } = context.host;
+  const key = LANDLOCK_KEYS.map(([name]) => name).find(
+    (name) => name.startsWith('landlock-') && (draft.values[name]?.length ?? 0) > 0,
+  );
+  if (key === undefined || landlockAbi === 0) return draft;
+  return MISSING_RIGHTS.filter(([abi]) => landlockAbi < abi).reduce((before, [, gap]) => {
+    const message = unmet(
+      key,
+      draft.values[key]?.join(',') ?? '',
+      `less: ${gap}`,
+      `its Landlock is of ABI ${landlockAbi}`,
+    );
+    return report(before, context, { severity: 'warning', key, message, hint: undefined });
+  }, draft);
+};
+
+/** A profile of a module that the kernel does not run is refused. */
+const securityModuleRule: Rule = (draft, context) => {
+  const modules: readonly (readonly ['apparmor' | 'selinux', string])[] = [
+    ['apparmor', 'AppArmor'],
+    ['selinux', 'SELinux'],
+  ];
+  return modules.reduce((before, [key, name]) => {
+    const asked = before.values[key];
+    if (asked === undefined || context.host.securityModules.has(key)) return before;
+    const message = unmet(key, asked, 'none', `${name} is not active`);
+    const hint = `remove this line, or add ${key} to the lsm= boot parameter`;
+    return report(before, context, { severity: 'error', key, message, hint });
+  }, draft);
+};
 
 /** Rules about options of this group, in the order in which they apply. */
-export const FILTER_RULES: readonly Rule[] = [];
+export const FILTER_RULES: readonly Rule[] = [
+  seccompFileRule,
+  seccompRule,
+  landlockRule,
+  partialLandlockRule,
+  securityModuleRule,
+];

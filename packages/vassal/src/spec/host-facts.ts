@@ -1,10 +1,17 @@
 import type { CgroupHost } from '../cgroup/hierarchy.ts';
+import type { Architecture } from '../seccomp/architecture.ts';
 
 /** What this kernel and these privileges can give, probed once at start. */
 export type HostFacts = {
   readonly kernelRelease: string;
   /** 0 = no Landlock. */
   readonly landlockAbi: number;
+  /** The machine, where its system calls are known. */
+  readonly architecture: Architecture | undefined;
+  /** The kernel loads seccomp filters. */
+  readonly hasSeccomp: boolean;
+  /** `apparmor` and `selinux`, as far as they are active. */
+  readonly securityModules: ReadonlySet<string>;
   /** The highest capability number of the kernel. */
   readonly capLastCap: number;
   /** The emperor's bounding set, bit by number. */
