@@ -4,15 +4,17 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { isRoot, NativeWorld, pauseMs, type TestKeeper, type Words, waitUntil } from './support.ts';
 
 const LINE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (out|err|log) (.*)$/s;
+const ENOENT = 2;
 const ENOSPC = 28;
 const ELOOP = 40;
 const ENOTDIR = 20;
@@ -51,10 +53,43 @@ describe.skipIf(!isRoot)('log', () => {
   });
 
   test('the file is readable by root and its group alone', async () => {
-    await run(['true']);
+    await run(sh('echo x'));
 
     expect(statSync(join(keeper.logDir, 'current')).mode & 0o777).toBe(0o640);
     expect(statSync(keeper.logDir).mode & 0o777).toBe(0o750);
+  });
+
+  test('it is made with the first line; that it can be made is seen at the launch', async () => {
+    await run(['true']);
+    expect(existsSync(keeper.logDir)).toBe(false);
+
+    await run(sh('echo x'), 2);
+    expect(keeper.texts()).toEqual(['x']);
+
+    await keeper.ask('forget 1');
+    rmSync(dirname(keeper.logDir), { recursive: true });
+    await keeper.launch(3, world.jail(3, sh('echo x')));
+    expect(await keeper.hear('fail 3')).toBe(`fail 3 log ${ENOENT} ${keeper.logDir}`);
+    mkdirSync(dirname(keeper.logDir));
+  });
+
+  test('one that can no longer be made is told with the first line, and made when there is room', async () => {
+    const above = dirname(keeper.logDir);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'nr_inodes=1', 'small', above]);
+    try {
+      const script = `echo lost; while [ ! -e ${world.base}/open/space ]; do sleep 0.05; done; echo kept`;
+      await keeper.run(1, world.jail(1, sh(script)));
+      expect(await keeper.hear('trouble ')).toBe(`trouble log ${ENOSPC} ${keeper.logDir}`);
+      expect(await keeper.hear('dropped ')).toBe('dropped 1 34');
+
+      execFileSync('mount', ['-o', 'remount,nr_inodes=100', above]);
+      writeFileSync(join(world.base, 'open/space'), '');
+      await keeper.hear('gone 1');
+      expect(keeper.texts()).toContain('kept');
+    } finally {
+      await keeper.end();
+      execFileSync('umount', [above]);
+    }
   });
 
   test('bytes are kept as they are, empty lines too; a line written in pieces is one line', async () => {

@@ -13,12 +13,13 @@
 
 #define DEFAULT_MAX_BYTES (UINT64_C(16) << 20)
 #define DEFAULT_KEEP 5
+#define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 #define OPEN_FLAGS (O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
 void log_init(struct log *log, const char *path)
 {
     (void)copy_text(log->path, sizeof log->path, path); /* the spawner checked the length */
-    log->dir = log->file = -1;
+    log->above = log->dir = log->file = -1;
     log->max_bytes = DEFAULT_MAX_BYTES;
     log->keep = DEFAULT_KEEP;
     log->tell_at_ns = NEVER;
@@ -39,14 +40,42 @@ static int open_current(struct log *log)
     return 0;
 }
 
-int log_open(struct log *log)
+/* Nothing has been written yet: see now that it can be, make it with the first line. Making an inode is slow
+ * on some file systems, and most apps start without a word. */
+static int open_above(struct log *log)
 {
-    close_fd(&log->dir);
-    if (mkdir(log->path, 0750) < 0 && errno != EEXIST)
+    char above[sizeof log->path];
+    (void)copy_text(above, sizeof above, log->path);
+    char *slash = strrchr(above, '/'); /* absolute: the spawner looked */
+    slash[slash == above] = '\0';
+    log->above = open(above, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (log->above < 0 || faccessat(log->above, ".", W_OK | X_OK, 0) < 0)
         return -errno;
-    log->dir = open(log->path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    return 0;
+}
+
+static int make_dir(struct log *log)
+{
+    const char *name = strrchr(log->path, '/') + 1;
+    if (log->above < 0)
+        return -EBADF;
+    if (mkdirat(log->above, name, 0750) < 0 && errno != EEXIST)
+        return -errno;
+    log->dir = openat(log->above, name, DIR_FLAGS);
     if (log->dir < 0)
         return -errno;
+    close_fd(&log->above);
+    return 0;
+}
+
+int log_open(struct log *log)
+{
+    close_fd(&log->above);
+    close_fd(&log->dir);
+    close_fd(&log->file);
+    log->dir = open(log->path, DIR_FLAGS);
+    if (log->dir < 0)
+        return errno == ENOENT ? open_above(log) : -errno;
     return open_current(log);
 }
 
@@ -161,7 +190,8 @@ static bool is_open(struct log *log)
 {
     if (log->file >= 0)
         return true;
-    int error = log->dir < 0 ? -EBADF : open_current(log);
+    int error = log->dir < 0 ? make_dir(log) : 0;
+    error = error ? error : open_current(log);
     if (error)
         note_trouble(log, -error);
     return error == 0;

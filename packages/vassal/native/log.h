@@ -11,6 +11,7 @@
 
 struct log {
     char path[1024]; /* LOGDIR */
+    int above;       /* the directory of LOGDIR, until there is one */
     int dir, file;   /* -1: not open */
     uint64_t size;   /* of `current` */
     uint64_t max_bytes, rate;
@@ -40,7 +41,7 @@ struct stream {
 
 void log_init(struct log *log, const char *path);
 
-/* Open directory and file anew (somebody may have moved them): 0 or -errno. */
+/* Open directory and file anew (somebody may have moved them), or see that they can be made: 0 or -errno. */
 int log_open(struct log *log);
 
 /* New limits, at once. */

@@ -1,5 +1,5 @@
-import { watch } from 'node:fs';
-import { join } from 'node:path';
+import { type FSWatcher, watch } from 'node:fs';
+import { dirname, join } from 'node:path';
 
 import type { Clock } from '@emperor/common/clock';
 
@@ -173,17 +173,23 @@ async function* linesNow(position: LogPosition, signal: AbortSignal): AsyncItera
 
 /** The first event only: a flood of output must not become a flood of events. */
 function watchOnce(directory: string, onEvent: () => void): () => void {
+  // A log is made with its first line: until then somebody else's beginning is worth a look too.
+  const watcher = watcherOf(directory) ?? watcherOf(dirname(directory));
+  // No watches left: the timer looks.
+  if (watcher === undefined) return () => undefined;
+  const end = (): void => watcher.close();
+  watcher.once('change', () => {
+    end();
+    onEvent();
+  });
+  watcher.once('error', end);
+  return end;
+}
+
+function watcherOf(directory: string): FSWatcher | undefined {
   try {
-    const watcher = watch(directory, { persistent: false });
-    const end = (): void => watcher.close();
-    watcher.once('change', () => {
-      end();
-      onEvent();
-    });
-    watcher.once('error', end);
-    return end;
+    return watch(directory, { persistent: false });
   } catch {
-    // Not there yet, or no watches left: the timer looks.
-    return () => undefined;
+    return undefined;
   }
 }
