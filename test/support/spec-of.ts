@@ -32,6 +32,8 @@ export const LIFECYCLE: LifecycleSpec = {
   watchdogMs: undefined,
   startAfter: [],
   touchReload: [],
+  launchHooksMs: 0,
+  stopHooksMs: 0,
 };
 
 const DEFAULTS = decodeTable(vassalOptions, new Map()).values;

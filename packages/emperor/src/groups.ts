@@ -1,16 +1,22 @@
+import { readdirSync } from 'node:fs';
 import type { Clock } from '@emperor/common/clock';
-import { isErrno } from '@emperor/common/errors';
+import { EmperorError, isErrno } from '@emperor/common/errors';
 import type { VassalName } from '@emperor/common/name';
 import { killAndRemove, listGenerations, removeOwner, sweepEmpty } from '@emperor/vassal/cgroup/cgroup';
 import { type GenerationPlace, generationDirectory, versionOf } from '@emperor/vassal/cgroup/hierarchy';
 import { planCgroups } from '@emperor/vassal/cgroup/limits';
 import { applyLive } from '@emperor/vassal/cgroup/live';
+import { isUndertakers, undertakersOf } from '@emperor/vassal/keeper/undertakers';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
 import { generationOf } from './core/state.ts';
 import type { Groups } from './effects/world.ts';
 import type { Held } from './held.ts';
 import { type Host, pidsIn } from './host.ts';
 import type { UsageTarget } from './ports.ts';
+
+const UNDERTAKER_LOOK_MS = 50;
+/** Longer than most hooks may take; then the operator is told, and it is waited for again. */
+const UNDERTAKER_PATIENCE_MS = 60_000;
 
 /** The control groups of the vassals, by name and generation. */
 export function groupsOf(host: Host, clock: Clock): Groups {
@@ -22,8 +28,29 @@ export function groupsOf(host: Host, clock: Clock): Groups {
     reap: async (name, below) => {
       for (const found of await listGenerations(cgroups, host.instance, { name, below }))
         await killAndRemove(found, clock);
+      await undertakersGone(host, clock, name);
     },
   };
+}
+
+/** Post-stop hooks outlive a keeper that was killed, and the next launch comes after them. Each has its own time limit. */
+async function undertakersGone(host: Host, clock: Clock, name: string): Promise<void> {
+  const until = clock.now() + UNDERTAKER_PATIENCE_MS;
+  const look = () => undertakersOf(name, host.keeperLeaf === undefined ? allPids() : pidsIn(host.keeperLeaf));
+  while ((await look()).length > 0) {
+    if (clock.now() >= until) {
+      throw new EmperorError('keeper_failed', `post-stop hooks of ${name} do not end`, {
+        hint: `see which one: pgrep -af 'undertaker ${name}'; pstree shows what it runs`,
+      });
+    }
+    await new Promise<void>((resolve) => {
+      clock.after(UNDERTAKER_LOOK_MS, resolve);
+    });
+  }
+}
+
+function allPids(): readonly number[] {
+  return readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).map(Number);
 }
 
 /** Where one generation's groups are. */
@@ -42,7 +69,7 @@ export async function namesWithGroups(host: Host): Promise<ReadonlySet<string>> 
  */
 export function killStrayKeepers(host: Host, known: readonly number[]): readonly number[] {
   if (host.keeperLeaf === undefined) return [];
-  const strays = pidsIn(host.keeperLeaf).filter((pid) => !known.includes(pid));
+  const strays = pidsIn(host.keeperLeaf).filter((pid) => !known.includes(pid) && !isUndertakers(pid));
   for (const pid of strays) killProcess(pid);
   return strays;
 }

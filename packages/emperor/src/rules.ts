@@ -18,4 +18,6 @@ export const DEFAULT_LIFECYCLE: LifecycleSpec = {
   watchdogMs: vassalOptions.watchdog.default,
   startAfter: [],
   touchReload: vassalOptions['touch-reload'].default,
+  launchHooksMs: 0,
+  stopHooksMs: 0,
 };

@@ -72,7 +72,7 @@ function startSent(state: VassalState, event: Of<'start-sent'>, rule: RestartRul
     since: now,
     generation: event.generation,
     failures: event.failures ?? (event.fresh ? 0 : failuresOf(state)),
-    readyBy: now + rule.readyTimeoutMs,
+    readyBy: now + rule.launchHooksMs + rule.readyTimeoutMs,
     readyAt: undefined,
     pids: undefined,
   };
@@ -122,7 +122,7 @@ function stopSent(state: VassalState, event: Of<'stop-sent'>, rule: RestartRule,
 
 /** From here on `killAt` is when the keeper itself counts as dead. */
 function killSent(state: VassalState, event: Of<'kill-sent'>, rule: RestartRule, now: number): VassalState {
-  const killAt = now + STUCK_AFTER_MS;
+  const killAt = now + rule.stopHooksMs + STUCK_AFTER_MS;
   if (state.is === 'stopping') return { ...state, killed: true, killAt };
   if (state.is !== 'starting' && state.is !== 'running') return state;
   const failures = isStable(state, rule, now) ? 0 : state.failures;
@@ -140,7 +140,7 @@ function exited(state: VassalState, event: Of<'exited'>, rule: RestartRule): Vas
     ...stopping(state, 'exit', event.at),
     failures,
     killed: true,
-    killAt: event.at + STUCK_AFTER_MS,
+    killAt: event.at + rule.stopHooksMs + STUCK_AFTER_MS,
     ended,
   };
 }

@@ -130,7 +130,7 @@ function decodeFlags(text: string, known: readonly string[]): Decoded<readonly s
   });
   const unknown = names.find((name) => !known.includes(name));
   if (unknown === undefined) return { ok: true, value: names };
-  const nearest = nearestName(unknown, known);
+  const nearest = nearestName(unknown, [...known, ...Object.keys(SYNONYMS)]);
   const hint = nearest === undefined ? `the flags are ${known.join(' ')}` : `did you mean ${nearest}?`;
   return refuse(`unknown flag ${unknown.slice(0, 40)}: ${hint}`);
 }

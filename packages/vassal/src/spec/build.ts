@@ -8,7 +8,7 @@ import { type VassalOptionName, type VassalValues, vassalOptions } from '../opti
 import type { AccountsQuery } from './accounts.ts';
 import { type Draft, grant, type Rule, type RuleContext, report, writtenOf } from './draft.ts';
 import { FILTER_RULES, filtersOf } from './filters.ts';
-import { accountsOfHook, HOOK_RULES, hooksOf } from './hooks.ts';
+import { accountsOfHook, HOOK_RULES, hooksOf, hookTimesOf } from './hooks.ts';
 import { HOST_RULES } from './host-rules.ts';
 import { type Persona, resolvePersona } from './identity-rules.ts';
 import { JOINING_RULES, joiningOf } from './joining.ts';
@@ -196,6 +196,7 @@ function lifecycleOf(values: VassalValues): LifecycleSpec {
     watchdogMs: values.watchdog,
     startAfter: values['start-after'],
     touchReload: values['touch-reload'],
+    ...hookTimesOf(values),
   };
 }
 

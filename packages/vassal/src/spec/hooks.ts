@@ -26,6 +26,23 @@ export function hooksOf(values: Values<typeof hooks>): HooksSpec {
   };
 }
 
+/** The keeper gives an undertaker this much beyond each hook's own time (native/undertaker.c), and once more. */
+const SLACK_MS = 10_000;
+
+/** How long the hooks of a launch, and those after a stop, may take in all. */
+export function hookTimesOf(values: Values<typeof hooks>): {
+  readonly launchHooksMs: number;
+  readonly stopHooksMs: number;
+} {
+  const { byPhase, timeoutMs } = hooksOf(values);
+  const stopCount = byPhase['post-stop'].length;
+  const count = HOOK_PHASES.reduce((sum, phase) => sum + byPhase[phase].length, 0);
+  return {
+    launchHooksMs: (count - stopCount) * timeoutMs,
+    stopHooksMs: stopCount === 0 ? 0 : stopCount * (timeoutMs + SLACK_MS) + SLACK_MS,
+  };
+}
+
 /** What a spec holds for each option of this group. */
 export const HOOK_VALUES: { readonly [K in keyof typeof hooks]: (spec: VassalSpec) => unknown } = {
   'hook-pre-jail': (spec) => spec.hooks.byPhase['pre-jail'],

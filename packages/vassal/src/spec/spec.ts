@@ -77,6 +77,9 @@ export type LifecycleSpec = {
   readonly watchdogMs: number | undefined;
   readonly startAfter: readonly VassalName[];
   readonly touchReload: readonly string[];
+  /** The longest that hooks may take before the app starts, and after nothing of it is left; 0 without hooks. */
+  readonly launchHooksMs: number;
+  readonly stopHooksMs: number;
 };
 
 export type OutputSpec = {
