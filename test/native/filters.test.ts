@@ -26,16 +26,13 @@ const RUN = 'd';
 const CHANGE = 'fffe';
 
 type Features = {
-  readonly hasProbe?: boolean;
-  readonly hasTouch?: boolean;
+  readonly probes?: boolean;
+  readonly touches?: boolean;
   readonly capabilities?: readonly number[];
 };
 
-function seccomp(
-  list: string,
-  { hasProbe = false, hasTouch = false, capabilities = [] }: Features = {},
-): Words {
-  const needed = initCallsOf({ hasProbe, hasTouch });
+function seccomp(list: string, { probes = false, touches = false, capabilities = [] }: Features = {}): Words {
+  const needed = initCallsOf({ probes, touches, hooks: false });
   const filter = filterOf({ words: list.split(','), architecture, capabilities, needed });
   return ['seccomp', encodeProgram(compileFilter(filter))];
 }
@@ -163,7 +160,7 @@ describe.skipIf(!isRoot)('filters', () => {
       const server = createServer((peer) => peer.destroy()).listen(port, '127.0.0.1');
       try {
         const extra = [
-          seccomp('getpid', { hasProbe: true, hasTouch: true }),
+          seccomp('getpid', { probes: true, touches: true }),
           ['env-file', envFile],
           ['chdir', '/'],
           ['touch', touched],
@@ -188,7 +185,7 @@ describe.skipIf(!isRoot)('filters', () => {
     const server = createServer((peer) => peer.destroy()).listen(port, '127.0.0.1');
     try {
       const extra = [
-        seccomp('@default,@file-system,@basic-io', { hasProbe: true, hasTouch: true }),
+        seccomp('@default,@file-system,@basic-io', { probes: true, touches: true }),
         ['touch', touched],
         ['ready-tcp', '127.0.0.1', String(port)],
       ];

@@ -20,7 +20,7 @@ export function filterDirectives(
 }
 
 function seccompDirectives(
-  { filters, identity, lifecycle }: VassalSpec,
+  { filters, hooks, identity, lifecycle }: VassalSpec,
   { architecture }: Pick<HostFacts, 'architecture'>,
 ): readonly Directive[] {
   const words = filters.seccomp;
@@ -30,8 +30,9 @@ function seccompDirectives(
     architecture,
     capabilities: identity.caps,
     needed: initCallsOf({
-      hasProbe: lifecycle.ready.by === 'tcp',
-      hasTouch: lifecycle.touchReload.length > 0,
+      probes: lifecycle.ready.by === 'tcp',
+      touches: lifecycle.touchReload.length > 0,
+      hooks: hooks.byPhase['as-user'].length > 0,
     }),
   });
   return [{ word: 'seccomp', args: [program] }];

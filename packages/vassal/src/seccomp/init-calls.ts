@@ -22,13 +22,18 @@ const TOUCH_CALLS: readonly string[] = ['inotify_init1', 'inotify_add_watch', 's
 /** What the probe of ready = tcp needs besides. */
 const PROBE_CALLS: readonly string[] = ['socket', 'connect', 'getsockopt'];
 
-/** The calls that stay allowed under any list, for what this vassal's init has to do. */
-export function initCallsOf({
-  hasProbe,
-  hasTouch,
-}: {
-  hasProbe: boolean;
-  hasTouch: boolean;
-}): readonly string[] {
-  return [...INIT_CALLS, ...(hasTouch ? TOUCH_CALLS : []), ...(hasProbe ? PROBE_CALLS : [])];
+/** What running hooks as the user needs besides; what an action does is the list's business. */
+const HOOK_CALLS: readonly string[] = ['pipe2', 'umask', 'openat2', 'getdents64', 'lseek'];
+
+/** What this vassal's init has to do besides running the app. */
+export type InitWork = { readonly probes: boolean; readonly touches: boolean; readonly hooks: boolean };
+
+/** The calls that stay allowed under any list. */
+export function initCallsOf({ probes, touches, hooks }: InitWork): readonly string[] {
+  return [
+    ...INIT_CALLS,
+    ...(touches ? TOUCH_CALLS : []),
+    ...(probes ? PROBE_CALLS : []),
+    ...(hooks ? HOOK_CALLS : []),
+  ];
 }

@@ -90,7 +90,7 @@ const seccompRule: Rule = (draft, context) => {
       : 'the kernel has no seccomp filters';
     return without(draft, context, unmet('seccomp', wish.words.join(','), 'none', because));
   }
-  const needed = initCallsOf({ hasProbe: true, hasTouch: true });
+  const needed = initCallsOf({ probes: false, touches: false, hooks: false });
   const { cap: capabilities } = draft.values;
   const stubborn = stubbornCalls({ words: wish.words, architecture, capabilities, needed });
   if (stubborn.length === 0) return draft;
