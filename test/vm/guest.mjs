@@ -3,12 +3,13 @@
 import { execFile } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { after, afterEach, before } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export const VASSALS = '/etc/emperor/vassals';
 export const PROBE = '/srv/app/probe';
 const SOCKET = '/run/emperor/control.sock';
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 90_000;
 const LOOK_AGAIN_MS = 200;
 
 /** Run a program; resolves with what it wrote, rejects with it when the exit code is not among `codes`. */
@@ -142,14 +143,22 @@ export function mountCount() {
   return readFileSync('/proc/self/mountinfo', 'utf8').split('\n').length;
 }
 
-/** Start the emperor if it does not run, and wait until it answers. */
-export async function up() {
-  await systemctl('start', 'emperor.service');
-  return until('the emperor to answer', () => ask('/v1/emperor'));
+/** For every file of tests: the emperor is up before the first, and the units' journal is shown after a failure. */
+export function setUp() {
+  let failed = false;
+  before(up);
+  afterEach((context) => {
+    failed ||= context.passed === false;
+  });
+  after(async () => {
+    if (!failed) return;
+    const journal = await run('journalctl', ['--no-pager', '-n', '80', '-u', 'emperor*'], [0, 1]);
+    process.stderr.write(`--- journal of the units\n${journal.stdout}\n`);
+  });
 }
 
-/** Everything that could tell why a test failed. */
-export async function report() {
-  const journal = await run('journalctl', ['--no-pager', '-n', '60', '-u', 'emperor*'], [0, 1]);
-  process.stderr.write(`--- journal of the units\n${journal.stdout}\n`);
+/** Start the emperor if it does not run, and wait until it answers. */
+async function up() {
+  await systemctl('start', 'emperor.service');
+  await until('the emperor to answer', () => ask('/v1/emperor'));
 }

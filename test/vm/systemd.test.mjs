@@ -1,7 +1,7 @@
 // The units: what happens to vassals when the emperor's service is started, stopped, restarted, reloaded and killed.
 import assert from 'node:assert/strict';
 import { readFileSync, writeFileSync } from 'node:fs';
-import { after, before, test } from 'node:test';
+import { test } from 'node:test';
 import {
   ask,
   forget,
@@ -13,20 +13,18 @@ import {
   output,
   printed,
   property,
-  report,
   run,
   running,
+  setUp,
   systemctl,
   until,
-  up,
   writeProbe,
 } from './guest.mjs';
 
 const UNIT = 'emperor.service';
 const mainPid = async () => Number(await property(UNIT, 'MainPID'));
 
-before(up);
-after(report);
+setUp();
 
 test('systemctl start returns when the emperor answers, and shows what it says', async () => {
   await systemctl('stop', UNIT);
