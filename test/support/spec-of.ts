@@ -52,6 +52,9 @@ export function specOf(name: string, lifecycle: Partial<LifecycleSpec> = {}, own
       user: undefined,
       home: undefined,
       caps: [],
+      securebits: [],
+      uidMap: [],
+      gidMap: [],
       noNewPrivs: true,
     },
     jail: {
@@ -61,6 +64,7 @@ export function specOf(name: string, lifecycle: Partial<LifecycleSpec> = {}, own
       privateDev: true,
       proc: 'private',
       protectSystem: 'full',
+      whenUnsupported: 'default',
     },
     root: rootOf(DEFAULTS),
     joining: joiningOf(DEFAULTS),

@@ -2,10 +2,10 @@ import { decodeVassalName, type VassalName } from '@emperor/common/name';
 import type { Layer } from '@emperor/common/options/option';
 import type { Accounts, Group, Lookup, User } from '@emperor/vassal/spec/accounts';
 import { type BuiltSpec, buildSpec } from '@emperor/vassal/spec/build';
-import type { ListRead } from '../../packages/vassal/src/spec/draft.ts';
 import type { HostFacts } from '@emperor/vassal/spec/host-facts';
 import type { SpecSource } from '@emperor/vassal/spec/source';
 import type { Owner, VassalSpec } from '@emperor/vassal/spec/spec';
+import type { ListRead } from '../../packages/vassal/src/spec/draft.ts';
 
 export const ROOT: Owner = { uid: 0, name: 'root', powers: 'operator' };
 export const ALICE: Owner = { uid: 1001, name: 'alice', powers: 'tenant' };
@@ -41,6 +41,9 @@ export function hostFacts(changes: Partial<HostFacts> = {}): HostFacts {
   });
   return {
     kernelRelease: '6.18.44',
+    unavailable: new Map(),
+    rootless: undefined,
+    features: [],
     landlockAbi: 7,
     architecture: 'x86-64',
     hasSeccomp: true,
@@ -55,14 +58,10 @@ export function hostFacts(changes: Partial<HostFacts> = {}): HostFacts {
       v1: new Map([
         ['memory', v1('memory')],
         ['cpu', v1('cpu')],
+        ['cpuset', v1('cpuset')],
         ['pids', v1('pids')],
-      ]),
-    },
-    paths: {
-      directories: new Set(['/usr', '/boot', '/etc', '/home', '/root']),
-      resolvConf: undefined,
         ['blkio', v1('blkio')],
-      systemUsers: [
+      ]),
       cpuset: { cpus: '0-3', mems: '0' },
     },
     limits: {
@@ -71,6 +70,11 @@ export function hostFacts(changes: Partial<HostFacts> = {}): HostFacts {
       canRaisePriority: true,
       canLowerOomScore: false,
       blockDevices: new Map([['vda', '254:0']]),
+    },
+    paths: {
+      directories: new Set(['/usr', '/boot', '/etc', '/home', '/root']),
+      resolvConf: undefined,
+      systemUsers: [
         'root:x:0:0:root:/root:/bin/bash',
         'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin',
       ],

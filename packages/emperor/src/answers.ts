@@ -3,6 +3,7 @@ import type { StatusJson, VassalJson, WhyJson } from '@emperor/common/control/ap
 import { STATUS_FORMAT } from '@emperor/common/control/api';
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import type { VassalName } from '@emperor/common/name';
+import type { Rootless } from '@emperor/vassal/spec/host-facts';
 import type { Ended } from './core/state.ts';
 import type { Emperor } from './emperor.ts';
 import { type Explained, type ExplainFailure, explainEnd } from './explain/ending.ts';
@@ -25,6 +26,8 @@ export type AnswerParts = {
   readonly hostDiagnostics: () => readonly Diagnostic[];
   readonly ownerName: (uid: number) => string;
   readonly privateUid: (name: VassalName, ownerUid: number) => number | undefined;
+  readonly idRange: (name: VassalName, ownerUid: number) => number | undefined;
+  readonly rootless: Rootless | undefined;
   readonly usageTarget: (held: Held) => UsageTarget | undefined;
   readonly explainFailure: (held: Held) => ExplainFailure;
 };
@@ -102,6 +105,8 @@ function jsonOf(parts: AnswerParts, held: Held, usage: Usage | undefined): Vassa
     wall: parts.clock.wall(),
     usage,
     privateUid: parts.privateUid(held.name, ownerUid),
+    idRange: parts.idRange(held.name, ownerUid),
+    rootless: parts.rootless,
     ownerName: parts.ownerName(ownerUid),
     waitsFor: parts.emperor.waitsFor(held),
     lastEnd: last === undefined ? undefined : explainer(parts, held)(last).what,

@@ -25,7 +25,10 @@ export function buildWorld({ emperor, host, clock, log }: Parts): World {
     prepare: (spec, generation) => prepareJail(host, spec, generation),
     groups: groupsOf(host, clock),
     killProcess,
-    freeUid: host.uids.free,
+    freeUid: (name) => {
+      host.uids.free(name);
+      host.idRanges.free(name);
+    },
     disinherit: async (name) => {
       const aside = `${host.paths.logDir}/.${name}.former`;
       await rm(aside, { recursive: true, force: true });

@@ -19,7 +19,7 @@ import { type InHand, inHand } from './store/in-hand.ts';
 import { type Lock, lockDirectory } from './store/lock.ts';
 import type { MemoryStore } from './store/memory.ts';
 import { stateDirectory } from './store/state-directory.ts';
-import { type PrivateUids, privateUids } from './store/uids.ts';
+import { ID_RANGE, type PrivateUids, privateUids } from './store/uids.ts';
 
 const LONGEST_SOCKET_PATH = 107;
 const KEEPER_ID_BYTES = 12;
@@ -35,6 +35,8 @@ export type Host = {
   readonly locks: readonly Lock[];
   readonly store: MemoryStore;
   readonly uids: PrivateUids;
+  /** The first of the 65,536 ids of a vassal with a user namespace. */
+  readonly idRanges: PrivateUids;
   readonly inHand: InHand;
   readonly keepers: Keepers;
   /** A keeper's leaf among the control groups; undefined without v2. */
@@ -69,6 +71,11 @@ export async function openHost({ settings, clock, log, isQuiet }: HostParts): Pr
   // What could not be made or passed on is not there for vassals either.
   const facts = { ...probed, cgroups: base.cgroups };
   const keepersDir = join(paths.runtimeDir, 'keepers');
+  const ledger = {
+    stateDirectory: realpathSync(paths.stateDir),
+    claimsDirectory: paths.uidClaims,
+    wall: clock.wall,
+  };
   let accounts: Accounts | undefined;
   return {
     paths,
@@ -78,12 +85,8 @@ export async function openHost({ settings, clock, log, isQuiet }: HostParts): Pr
     diagnostics: [...troubles, ...base.troubles.map(groupTrouble)],
     locks,
     store: stateDirectory({ directory: paths.stateDir, clock, log, isQuiet }),
-    uids: privateUids({
-      stateDirectory: realpathSync(paths.stateDir),
-      claimsDirectory: paths.uidClaims,
-      range: settings.uidRange,
-      wall: clock.wall,
-    }),
+    uids: privateUids({ ...ledger, range: settings.uidRange }),
+    idRanges: privateUids({ ...ledger, range: settings.idmapRange, unit: ID_RANGE }),
     inHand: inHand(paths.stateDir),
     keepers: nativeKeepers({
       keeperBinary: KEEPER_BINARY,

@@ -1,6 +1,7 @@
 import { planCgroups } from '@emperor/vassal/cgroup/limits';
 import type { Directive } from '@emperor/vassal/jail/directive';
 import { encodeDirectives } from '@emperor/vassal/jail/encode';
+import { needsIdRange } from '@emperor/vassal/jail/id-maps';
 import { planJail } from '@emperor/vassal/jail/plan';
 import type { JailRun } from '@emperor/vassal/jail/run';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
@@ -23,9 +24,11 @@ export async function planOf(host: Host, spec: VassalSpec, generation: number): 
   const isPrivate = identity.uid === 'auto' || identity.gid === 'auto';
   const own = isPrivate ? await host.uids.uidOf(spec.name, spec.owner.uid) : 0;
   const { paths } = host;
+  const needsRange = needsIdRange(spec) && host.facts.rootless === undefined;
   const run: JailRun = {
     uid: identity.uid === 'auto' ? own : identity.uid,
     gid: identity.gid === 'auto' ? own : identity.gid,
+    idRange: needsRange ? await host.idRanges.uidOf(spec.name, spec.owner.uid) : undefined,
     cgroups: planCgroups(spec.limits, host.facts.cgroups, placeOf(host, spec, generation)),
     scratchDir: host.scratchDir,
     notifyPath: `${paths.runtimeDir}/notify/${spec.name}`,

@@ -139,6 +139,8 @@ function controlPortOf(run: Run, source: Source, lookAgain: () => void): Control
     hostDiagnostics: () => [...host.diagnostics, ...configuration.diagnostics()],
     ownerName: host.ownerName,
     privateUid: host.uids.known,
+    idRange: host.idRanges.known,
+    rootless: host.facts.rootless,
     usageTarget: (held) => usageTargetOf(host, held),
     explainFailure: launchFailureExplainer,
   });

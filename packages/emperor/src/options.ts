@@ -33,6 +33,26 @@ const uidRange: Kind<UidRange> = parsed(
   },
 );
 
+/** Whole blocks of 16 times 65,536 ids. */
+const FEWEST_MAPPED_IDS = 16 * 65_536;
+
+const idmapRange: Kind<UidRange> = parsed(
+  uidRange,
+  (range) =>
+    range.from % 65_536 === 0 && range.to - range.from + 1 >= FEWEST_MAPPED_IDS
+      ? { ok: true, value: range }
+      : {
+          ok: false,
+          message: `expected FIRST-LAST, FIRST a multiple of 65536, at least ${FEWEST_MAPPED_IDS} ids`,
+        },
+  {
+    name: 'id range',
+    hint: 'range of ids such as 1879048192-2147352575',
+    schema: { type: 'string', pattern: '^[0-9]+-[0-9]+$' },
+    format: ({ from, to }) => [`${from}-${to}`],
+  },
+);
+
 const row = { since: '0.1', who: 'operator', onChange: 'restart', group: 'emperor' } as const;
 
 /** The options of [emperor] in emperor.ini: the emperor's own table. A flag of `emperor run` outranks its row. */
@@ -67,6 +87,12 @@ export const emperorOptions = {
     kind: uidRange,
     default: { from: 400_000, to: 465_535 },
     help: 'Where the private uids of `uid = auto` come from.',
+  }),
+  'idmap-range': option({
+    ...row,
+    kind: idmapRange,
+    default: { from: 0x7000_0000, to: 0x7ffd_ffff },
+    help: 'Where the 65,536 ids of each vassal with a user namespace (`user` in `unshare`) come from; outside of what login.defs gives for subordinate ids and of what systemd-nspawn takes.',
   }),
   'uid-claims': option({
     ...row,

@@ -33,6 +33,7 @@ export async function loadSettings(flags: RunFlags): Promise<EmperorSettings> {
       ...ini.diagnostics,
       ...sectionProblems(ini, config),
       ...decoded.diagnostics,
+      ...rangeProblems(decoded.values, config),
     ],
     flags,
   };
@@ -54,10 +55,18 @@ function settingsOf(
     },
     group: group !== undefined && /^\d+$/.test(group) ? Number(group) : group,
     uidRange: values['uid-range'],
+    idmapRange: values['idmap-range'],
     maxStarting: values['max-starting'],
     logLevel: values['log-level'],
     logFormat: values['log-format'],
   };
+}
+
+/** One id must not be two vassals'. */
+function rangeProblems(values: EmperorValues, file: string): readonly Diagnostic[] {
+  const [uids, mapped] = [values['uid-range'], values['idmap-range']];
+  if (uids.to < mapped.from || mapped.to < uids.from) return [];
+  return [problem(file, 'idmap-range and uid-range overlap', 'move one of them')];
 }
 
 type ReadConfig = { readonly ini: IniFile; readonly diagnostics: readonly Diagnostic[] };

@@ -26,6 +26,7 @@ export type EmperorSettings = {
   /** Group name or gid that may open the control socket; undefined: root alone. */
   readonly group: string | number | undefined;
   readonly uidRange: UidRange;
+  readonly idmapRange: UidRange;
   /** Launches under way at once. */
   readonly maxStarting: number;
   readonly logLevel: LogLevel;

@@ -17,8 +17,8 @@ void jail_enter(struct spec *spec, uint64_t generation)
     lsm_prepare(spec);              /* while /proc is the host's */
     mounts_apply(spec, generation); /* needs CAP_SYS_ADMIN, and the namespaces it shows (proc, cgroup2) */
     limits_apply(spec);         /* raising needs the host's root */
-    user_namespace_enter(spec); /* locks the mounts; from here on root is root of inside only */
     scheduling_apply(spec);     /* so does going before others */
+    user_namespace_enter(spec); /* locks the mounts; from here on root is root of inside only */
     hostname_set(spec);
     loopback_up(spec);
     hooks_run(spec, HOOK_AS_ROOT);

@@ -32,9 +32,9 @@
 #define NR_landlock_add_rule 445
 #define NR_landlock_restrict_self 446
 
-#define KEEPER_CLONE_PARENT_SETTID 0x00100000ULL
 #define KEEPER_CLONE_NEWTIME 0x80ULL
 #define KEEPER_CLONE_PARENT 0x00008000ULL
+#define KEEPER_CLONE_PARENT_SETTID 0x00100000ULL
 #define KEEPER_CLONE_PIDFD 0x00001000ULL
 #define KEEPER_CLONE_INTO_CGROUP 0x200000000ULL
 
@@ -55,20 +55,16 @@
 #define KEEPER_FSCONFIG_SET_STRING 1U
 #define KEEPER_FSCONFIG_CMD_CREATE 6U
 
-#define KEEPER_CLOSE_RANGE_CLOEXEC 4U
 /* For waitid(): the child of a pidfd. */
 #define KEEPER_P_PIDFD 3
 
 #define KEEPER_RENAME_NOREPLACE 1U
 
+#define KEEPER_CLOSE_RANGE_CLOEXEC 4U
 
 /* Refuse SCM_RIGHTS at the sender (6.16): what never arrives cannot block us in close(). */
 #define KEEPER_SO_PASSRIGHTS 83
 
-#define KEEPER_LANDLOCK_PATH 1U
-#define KEEPER_LANDLOCK_PORT 2U
-
-#define KEEPER_CGROUP_MAGIC 0x27e0eb
 /* Of a descriptor of a namespace: which kind it is, as CLONE_NEW*. */
 #define KEEPER_NS_GET_NSTYPE 0xb703
 #define KEEPER_NSFS_MAGIC 0x6e736673
@@ -77,6 +73,7 @@
 #define KEEPER_LANDLOCK_PATH 1U
 #define KEEPER_LANDLOCK_PORT 2U
 
+#define KEEPER_CGROUP_MAGIC 0x27e0eb
 #define KEEPER_CGROUP2_MAGIC 0x63677270
 
 struct clone_request {
@@ -117,6 +114,11 @@ static inline int sys_openat2(int dir, const char *path, uint64_t flags, uint64_
     return (int)syscall(NR_openat2, dir, path, &how, sizeof how);
 }
 
+static inline int sys_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
+{
+    return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
+}
+
 static inline int sys_open_tree(int dir, const char *path, unsigned flags)
 {
     return (int)syscall(NR_open_tree, dir, path, flags);
@@ -125,11 +127,6 @@ static inline int sys_open_tree(int dir, const char *path, unsigned flags)
 static inline int sys_move_mount(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
 {
     return (int)syscall(NR_move_mount, from_dir, from, to_dir, to, flags);
-}
-
-static inline int sys_renameat2(int from_dir, const char *from, int to_dir, const char *to, unsigned flags)
-{
-    return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, flags);
 }
 
 static inline int sys_mount_setattr(int dir, const char *path, unsigned flags,

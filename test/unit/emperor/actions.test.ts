@@ -26,6 +26,8 @@ async function foreignBlog() {
     hostDiagnostics: () => [],
     ownerName: String,
     privateUid: quiet,
+    idRange: () => undefined,
+    rootless: undefined,
     usageTarget: quiet,
     explainFailure: () => () => ({ what: '', hint: undefined }),
   });

@@ -44,6 +44,7 @@ test('an empty file gives the documented defaults', async () => {
     },
     group: undefined,
     uidRange: { from: 400_000, to: 465_535 },
+    idmapRange: { from: 1_879_048_192, to: 2_147_352_575 },
     maxStarting: 64,
     logLevel: 'info',
     logFormat: 'text',

@@ -1,5 +1,7 @@
 import type { DiagnosticJson, ExitJson, StateName, VassalJson } from '@emperor/common/control/api';
 import type { Diagnostic } from '@emperor/common/diagnostic';
+import { idMapsOf, outsideId } from '@emperor/vassal/jail/id-maps';
+import type { Rootless } from '@emperor/vassal/spec/host-facts';
 import type { LimitsSpec } from '@emperor/vassal/spec/limits';
 import type { VassalSpec } from '@emperor/vassal/spec/spec';
 import type { Counters } from '../core/counted.ts';
@@ -17,6 +19,9 @@ export type StatusFacts = {
   readonly usage: Usage | undefined;
   /** The private uid of this vassal, when it has one. */
   readonly privateUid: number | undefined;
+  /** The first of its own 65,536 ids, when it has them. */
+  readonly idRange: number | undefined;
+  readonly rootless: Rootless | undefined;
   readonly ownerName: string;
   /** Names it waits for. */
   readonly waitsFor: readonly string[];
@@ -36,7 +41,7 @@ export function statusOf(held: Held, facts: StatusFacts): VassalJson {
     since: isoTime(facts.wall - Math.max(facts.now - state.since, 0)),
     ...processesOf(held),
     revision: orNull(held.attempt?.revision ?? file?.good?.revision),
-    ...identityOf(spec, facts.privateUid),
+    ...identityOf(spec, facts),
     restarts: held.restarts,
     lastExit: lastExit(held, spec?.limits),
     ...countsOf(held.counted, liveCounters(held, facts.usage)),
@@ -81,16 +86,23 @@ function orNull<T>(value: T | undefined): T | null {
   return value ?? null;
 }
 
+/** As the host sees them, whatever a user namespace makes of them inside. */
 function identityOf(
   spec: VassalSpec | undefined,
-  privateUid: number | undefined,
+  { privateUid, idRange, rootless }: StatusFacts,
 ): Pick<VassalJson, 'user' | 'uid' | 'gid'> {
   if (spec === undefined) return { user: null, uid: null, gid: null };
-  const { uid, gid, user } = spec.identity;
+  const { user } = spec.identity;
+  const uid = spec.identity.uid === 'auto' ? privateUid : spec.identity.uid;
+  const gid = spec.identity.gid === 'auto' ? privateUid : spec.identity.gid;
+  if (uid === undefined || gid === undefined)
+    return { user: orNull(user), uid: orNull(uid), gid: orNull(gid) };
+  const { uids, gids } = idMapsOf(spec, { uid, gid, idRange, rootless });
+  const outside = outsideId(uids, uid);
   return {
-    user: user ?? null,
-    uid: (uid === 'auto' ? privateUid : uid) ?? null,
-    gid: (gid === 'auto' ? privateUid : gid) ?? null,
+    user: outside === uid ? orNull(user) : null,
+    uid: orNull(outside),
+    gid: orNull(outsideId(gids, gid)),
   };
 }
 

@@ -32,7 +32,7 @@ function decodeRow(row: unknown): Given {
 }
 
 function damaged(): never {
-  throw new EmperorError('state_unwritable', 'uids.json is damaged', {
+  throw new EmperorError('state_unwritable', 'the record of private ids is damaged', {
     hint: 'restore it, or remove it and chown what the vassals own',
   });
 }

@@ -12,7 +12,33 @@ import { EmperorError, isErrno } from '@emperor/common/errors';
 import { atomicWrite } from '@emperor/common/fs/atomic-write';
 import { decodeLedger, encodeLedger, type Given } from './uids-json.ts';
 
-const BLOCK = 256;
+/** How ids are given: so many to each, claimed from the machine so many at a time, noted in this file of the state. */
+export type UidUnit = {
+  readonly ids: number;
+  readonly block: number;
+  readonly file: string;
+  /** As people call them, and the option that widens the range. */
+  readonly what: string;
+  readonly option: string;
+};
+
+/** One uid for one vassal. */
+const ONE_UID: UidUnit = {
+  ids: 1,
+  block: 256,
+  file: 'uids.json',
+  what: 'private uid',
+  option: 'uid-range',
+};
+
+/** 65,536 ids for the user namespace of one vassal; `uidOf` tells the first. */
+export const ID_RANGE: UidUnit = {
+  ids: 65_536,
+  block: 16 * 65_536,
+  file: 'id-ranges.json',
+  what: 'range of ids',
+  option: 'idmap-range',
+};
 
 /** Private uids: one per (name, owner), stable for ever. */
 export type PrivateUids = {
@@ -32,19 +58,23 @@ export type PrivateUidsParts = {
   readonly claimsDirectory: string;
   readonly range: UidRange;
   readonly wall: () => number;
+  /** Single uids unless told. */
+  readonly unit?: UidUnit;
 };
 
 /**
  * Who has which uid stands in STATE/uids.json; which blocks of the range are this emperor's, in the claims directory
  * (a file per block, made exclusively), so that two emperors on one machine never give the same uid. A block whose
- * emperor is gone with its state directory may be claimed again.
+ * emperor is gone with its state directory may be claimed again. Ranges of ids are given in the same way.
  */
 export function privateUids(parts: PrivateUidsParts): PrivateUids {
-  return new Ledger(parts);
+  return new Ledger({ unit: ONE_UID, ...parts });
 }
 
+type LedgerParts = Required<PrivateUidsParts>;
+
 class Ledger implements PrivateUids {
-  readonly #parts: PrivateUidsParts;
+  readonly #parts: LedgerParts;
   readonly #path: string;
   readonly #given = new Map<string, Given>();
   readonly #used = new Set<number>();
@@ -52,9 +82,9 @@ class Ledger implements PrivateUids {
   #saved: Promise<void> = Promise.resolve();
   #unsaved = false;
 
-  constructor(parts: PrivateUidsParts) {
+  constructor(parts: LedgerParts) {
     this.#parts = parts;
-    this.#path = join(parts.stateDirectory, 'uids.json');
+    this.#path = join(parts.stateDirectory, parts.unit.file);
     mkdirSync(parts.claimsDirectory, { recursive: true, mode: 0o755 });
     this.#blocks = ownBlocks(parts);
     for (const given of load(this.#path)) {
@@ -77,9 +107,13 @@ class Ledger implements PrivateUids {
       await this.#save();
     } catch (cause) {
       if (known === undefined) this.#given.delete(key);
-      throw new EmperorError('state_unwritable', `cannot note the private uid of ${name} in ${this.#path}`, {
-        cause,
-      });
+      throw new EmperorError(
+        'state_unwritable',
+        `cannot note the ${this.#parts.unit.what} of ${name} in ${this.#path}`,
+        {
+          cause,
+        },
+      );
     }
     return uid;
   };
@@ -94,8 +128,9 @@ class Ledger implements PrivateUids {
   };
 
   #next(): number {
+    const { unit } = this.#parts;
     for (const block of this.#blocks) {
-      for (let uid = block; uid < block + BLOCK; uid += 1) if (!this.#used.has(uid)) return uid;
+      for (let uid = block; uid < block + unit.block; uid += unit.ids) if (!this.#used.has(uid)) return uid;
     }
     const block = claimBlock(this.#parts);
     if (block !== undefined) {
@@ -108,10 +143,10 @@ class Ledger implements PrivateUids {
   #oldestFreed(): number {
     const freed = [...this.#given].filter(([, given]) => given.freedAt !== undefined);
     const oldest = freed.toSorted(([, a], [, b]) => (a.freedAt ?? 0) - (b.freedAt ?? 0))[0];
-    const { from, to } = this.#parts.range;
+    const { range, unit } = this.#parts;
     if (oldest === undefined) {
-      throw new EmperorError('state_unwritable', `no private uid left in ${from}-${to}`, {
-        hint: 'widen uid-range in emperor.ini, or give vassals a uid of their own',
+      throw new EmperorError('state_unwritable', `no ${unit.what} left in ${range.from}-${range.to}`, {
+        hint: `widen ${unit.option} in emperor.ini, or give vassals a uid of their own`,
       });
     }
     this.#given.delete(oldest[0]);
@@ -148,17 +183,18 @@ function load(path: string): readonly Given[] {
   }
 }
 
-function ownBlocks({ claimsDirectory, stateDirectory, range }: PrivateUidsParts): number[] {
+function ownBlocks(parts: LedgerParts): number[] {
+  const { claimsDirectory, stateDirectory } = parts;
   const starts = readdirSync(claimsDirectory)
     .map(Number)
-    .filter((start) => isInside(start, range));
+    .filter((start) => isInside(start, parts));
   return starts
     .filter((start) => claimant(claimsDirectory, start) === stateDirectory)
     .toSorted((a, b) => a - b);
 }
 
-function isInside(start: number, range: UidRange): boolean {
-  return Number.isInteger(start) && start >= range.from && start + BLOCK - 1 <= range.to;
+function isInside(start: number, { range, unit }: LedgerParts): boolean {
+  return Number.isInteger(start) && start >= range.from && start + unit.block - 1 <= range.to;
 }
 
 function claimant(claimsDirectory: string, start: number): string | undefined {
@@ -169,12 +205,12 @@ function claimant(claimsDirectory: string, start: number): string | undefined {
   }
 }
 
-function claimBlock(parts: PrivateUidsParts): number | undefined {
-  const { claimsDirectory, range } = parts;
-  for (let start = range.from; isInside(start, range); start += BLOCK) {
+function claimBlock(parts: LedgerParts): number | undefined {
+  const { claimsDirectory, range, unit } = parts;
+  for (let start = range.from; isInside(start, parts); start += unit.block) {
     if (tryClaim(parts, start)) return start;
   }
-  for (let start = range.from; isInside(start, range); start += BLOCK) {
+  for (let start = range.from; isInside(start, parts); start += unit.block) {
     const holder = claimant(claimsDirectory, start);
     if (
       holder !== undefined &&
@@ -187,20 +223,20 @@ function claimBlock(parts: PrivateUidsParts): number | undefined {
   return undefined;
 }
 
-function tryClaim({ claimsDirectory, stateDirectory }: PrivateUidsParts, start: number): boolean {
+function tryClaim({ claimsDirectory, stateDirectory, unit }: LedgerParts, start: number): boolean {
   try {
     writeFileSync(join(claimsDirectory, String(start)), `${stateDirectory}\n`, { flag: 'wx', mode: 0o644 });
     return true;
   } catch (error) {
     if (isErrno(error, 'EEXIST')) return false;
-    throw new EmperorError('state_unwritable', `cannot claim private uids in ${claimsDirectory}`, {
+    throw new EmperorError('state_unwritable', `cannot claim a ${unit.what} in ${claimsDirectory}`, {
       cause: error,
     });
   }
 }
 
 /** rename(2) lets exactly one emperor move the dead claim away. */
-function takeOver(parts: PrivateUidsParts, start: number): boolean {
+function takeOver(parts: LedgerParts, start: number): boolean {
   const path = join(parts.claimsDirectory, String(start));
   const aside = `${path}.dead.${process.pid}`;
   try {

@@ -1,12 +1,12 @@
-import { execFile } from 'node:child_process';
 import { lstatSync, readFileSync } from 'node:fs';
 import { lstat, readFile, realpath } from 'node:fs/promises';
 import { isErrno } from '@emperor/common/errors';
 import { type CgroupHost, parseHierarchies } from '../cgroup/hierarchy.ts';
 import { architectureOf } from '../seccomp/architecture.ts';
 import type { HostFacts, HostPaths } from '../spec/host-facts.ts';
-
+import { askKeeper, parseProbe } from './kernel-probe.ts';
 import { probeLimits } from './limit-facts.ts';
+
 const TOP_DIRECTORIES: readonly string[] = [
   '/bin',
   '/boot',
@@ -24,7 +24,6 @@ const TOP_DIRECTORIES: readonly string[] = [
 const CAP_SYS_RESOURCE = 24n;
 const FIRST_PERSON = 1_000;
 const NOBODY = 65_534;
-const PROBE_MS = 5_000;
 
 /** As /proc/self/limits calls them. */
 const RLIMIT_TITLES: ReadonlyMap<string, string> = new Map([
@@ -60,11 +59,18 @@ const LANDLOCK_SINCE: readonly (readonly [number, number, number])[] = [
 export async function probeHost(keeperBinary: string): Promise<HostFacts> {
   const kernelRelease = (await readFile('/proc/sys/kernel/osrelease', 'utf8')).trim();
   const status = await readFile('/proc/self/status', 'utf8');
+  const probe = parseProbe(await askKeeper(keeperBinary), {
+    unprivilegedClone: readOr('/proc/sys/kernel/unprivileged_userns_clone', undefined),
+    appArmorRestricts: readOr('/proc/sys/kernel/apparmor_restrict_unprivileged_userns', undefined),
+    most: (kind) => readOr(`/proc/sys/user/max_${kind}_namespaces`, undefined),
+  });
   return {
     kernelRelease,
+    unavailable: probe.unavailable,
+    rootless: rootlessUser(),
+    features: probe.features,
     landlockAbi:
-      (await askKeeper(keeperBinary)) ??
-      landlockOf(kernelRelease, readOr('/sys/kernel/security/lsm', undefined)),
+      probe.landlockAbi ?? landlockOf(kernelRelease, readOr('/sys/kernel/security/lsm', undefined)),
     architecture: architectureOf(process.arch),
     hasSeccomp: readOr('/proc/sys/kernel/seccomp/actions_avail', '').split(/\s/).includes('errno'),
     securityModules: securityModules(),
@@ -74,11 +80,18 @@ export async function probeHost(keeperBinary: string): Promise<HostFacts> {
     canRaiseRlimits: ((capabilitiesOf(status, 'CapEff') >> CAP_SYS_RESOURCE) & 1n) === 1n,
     openFilesMax: Number(await readFile('/proc/sys/fs/nr_open', 'utf8')),
     cgroups: await probeCgroups(),
+    limits: await probeLimits(),
     paths: await probePaths(),
   };
 }
 
-    limits: await probeLimits(),
+/** undefined for root, who can become everybody. */
+function rootlessUser(): HostFacts['rootless'] {
+  const [uid, gid, groups] = [process.geteuid?.(), process.getegid?.(), process.getgroups?.()];
+  if (uid === undefined || gid === undefined || uid === 0) return undefined;
+  return { uid, gid, groups: groups ?? [] };
+}
+
 /** The hard column of /proc/self/limits by resource; undefined = unlimited. */
 export function parseHardRlimits(text: string): ReadonlyMap<string, number | undefined> {
   const limits = new Map<string, number | undefined>();
@@ -117,21 +130,6 @@ export function systemLines(text: string): readonly string[] {
 /** Who is in a system group is no app's business. */
 export function withoutMembers(groupLine: string): string {
   return `${groupLine.split(':').slice(0, 3).join(':')}:`;
-}
-
-/** `keeper probe` prints `landlock ABI`; undefined when it does not. */
-function askKeeper(keeperBinary: string): Promise<number | undefined> {
-  return new Promise((resolve) => {
-    execFile(
-      keeperBinary,
-      ['probe'],
-      { timeout: PROBE_MS, killSignal: 'SIGKILL', env: {}, cwd: '/' },
-      (error, text) => {
-        const [, abi] = /^landlock (\d{1,3})$/m.exec(error === null ? text : '') ?? [];
-        resolve(abi === undefined ? undefined : Number(abi));
-      },
-    );
-  });
 }
 
 function capabilitiesOf(status: string, which: string): bigint {

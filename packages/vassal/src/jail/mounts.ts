@@ -149,12 +149,31 @@ function hideHomes(spec: VassalSpec, { directories }: HostPaths): readonly Direc
   return [...kept.map((path) => directive('keep', path)), ...homes.map((home) => directive('hide', home))];
 }
 
+/** What the host's /sys shows of its network, where a jail's own is made too late to be shown. */
+const HOST_NETWORK: readonly Directive[] = [
+  directive('mask', '/sys/class/net'),
+  directive('mask', '/sys/devices/virtual/net'),
+];
+/** What the host mounted below /sys, where it cannot be left out. */
+const BELOW_SYS: readonly Directive[] = [
+  directive('mask', '/sys/fs/cgroup'),
+  directive('mask', '/sys/fs/bpf'),
+  directive('mask', '/sys/fs/pstore'),
+  directive('mask', '/sys/kernel/debug'),
+  directive('mask', '/sys/kernel/security'),
+  directive('mask', '/sys/kernel/tracing'),
+];
+
 /** /proc and /sys as the app may see them. */
-function kernelViews({ jail }: VassalSpec, { cgroups }: JailRun): readonly Directive[] {
+function kernelViews({ jail }: VassalSpec, { cgroups, rootless }: JailRun): readonly Directive[] {
   const ownGroup = jail.namespaces.includes('cgroup') && cgroups.v2 !== undefined;
   return [
     ...(jail.proc === 'private' ? PRIVATE_PROC : []),
     ...READONLY_SYS,
+    ...(jail.namespaces.includes('net') && (rootless !== undefined || jail.namespaces.includes('user'))
+      ? HOST_NETWORK
+      : []),
+    ...(rootless === undefined ? [] : BELOW_SYS),
     ...(ownGroup ? [directive('cgroup2', '/sys/fs/cgroup')] : []),
   ];
 }

@@ -43,9 +43,10 @@ const SCOPES = 1 + 2;
 /** What the keeper has to do for one generation. The order of jailing is the keeper's, only mounts keep theirs. */
 export function planJail(
   spec: VassalSpec,
-  host: Pick<HostFacts, 'landlockAbi' | 'architecture' | 'paths'>,
-  run: JailRun,
+  host: Pick<HostFacts, 'landlockAbi' | 'architecture' | 'paths' | 'rootless'>,
+  given: JailRun,
 ): readonly Directive[] {
+  const run = { ...given, rootless: host.rootless };
   const { identity, jail, app, lifecycle } = spec;
   const { namespaces } = jail;
   const scoped = identity.noNewPrivs && host.landlockAbi >= SCOPING_ABI;
@@ -64,6 +65,7 @@ export function planJail(
     directive('gid', run.gid),
     directive('uid', run.uid),
     directive('caps', capabilitySet(identity.caps)),
+    ...(identity.securebits.length === 0 ? [] : [directive('securebits', bitsOf(identity.securebits))]),
     ...(identity.noNewPrivs ? [directive('no-new-privs')] : []),
     ...(scoped ? [directive('landlock-scope', SCOPES)] : []),
     ...filterDirectives(spec, host),
@@ -79,6 +81,10 @@ export function planJail(
 
 function directive(word: DirectiveWord, ...args: readonly (string | number)[]): Directive {
   return { word, args: args.map(String) };
+}
+
+function bitsOf(numbers: readonly number[]): number {
+  return numbers.reduce((bits, number) => bits | (1 << number), 0);
 }
 
 function cgroupDirectives({ v2, v1, writes, counters }: CgroupPlan): readonly Directive[] {

@@ -1,4 +1,4 @@
-import { commaList, flag, optional, parsed, text } from '@emperor/common/options/kinds';
+import { commaList, flag, optional, parsed, repeated, text } from '@emperor/common/options/kinds';
 import { nearestName } from '@emperor/common/options/nearest';
 import { type Decoded, type Kind, option } from '@emperor/common/options/option';
 
@@ -8,6 +8,9 @@ export type AccountRef =
   | { readonly by: 'id'; readonly id: number };
 
 export type UserRef = AccountRef | { readonly by: 'auto' };
+
+/** `count` ids inside a user namespace, from `inside` on, and which they are outside, from `outside` on. */
+export type IdMap = { readonly inside: number; readonly outside: number; readonly count: number };
 
 const group = 'identity';
 
@@ -84,6 +87,22 @@ const capability: Kind<number> = parsed(text, decodeCapability, {
   format: (number) => [capabilityName(number)],
 });
 
+/** In the order of their bits; each has a lock one bit above. */
+const SECUREBITS = ['noroot', 'no-setuid-fixup', 'keep-caps', 'no-cap-ambient-raise'] as const;
+const SECUREBIT_WORDS: readonly string[] = SECUREBITS.flatMap((word) => [word, `${word}-locked`]);
+
+const securebit: Kind<number> = parsed(text, decodeSecurebit, {
+  name: 'securebit',
+  hint: `one of ${SECUREBIT_WORDS.join(', ')}`,
+  format: (bit) => [SECUREBIT_WORDS[bit] ?? String(bit)],
+});
+
+const idMap: Kind<IdMap> = parsed(text, decodeIdMap, {
+  name: 'id map',
+  hint: 'INSIDE OUTSIDE COUNT, such as 0 300000 65536',
+  format: ({ inside, outside, count }) => [`${inside} ${outside} ${count}`],
+});
+
 /** Who the app is, and what that one may do. */
 export const identity = {
   uid: option({
@@ -121,6 +140,33 @@ export const identity = {
     onChange: 'restart',
     group,
     help: 'Capabilities the app has, by name or number; exactly these, in all five sets.',
+  }),
+  securebits: option({
+    kind: commaList(securebit),
+    default: [],
+    since: '0.1',
+    who: 'operator',
+    onChange: 'restart',
+    group,
+    help: "What uid 0 and setuid programs no longer mean for capabilities; `-locked` forbids to change it back, for the app and all that it starts. `keep-caps` itself is forgotten by the kernel when the app's program starts.",
+  }),
+  'uid-map': option({
+    kind: repeated(idMap),
+    default: [],
+    since: '0.1',
+    who: 'operator',
+    onChange: 'restart',
+    group,
+    help: "Which users the jail has: `INSIDE OUTSIDE COUNT`, may be repeated. Needs `user` in `unshare`. Without it: all of 0 to 65535 are ids of the vassal's own range (idmap-range of emperor.ini), but the app's own uid stays itself, and root inside is the first of the range: nobody outside. `uid` is always the id inside.",
+  }),
+  'gid-map': option({
+    kind: repeated(idMap),
+    default: [],
+    since: '0.1',
+    who: 'operator',
+    onChange: 'restart',
+    group,
+    help: 'The same for groups; without it `gid` and `add-gid` stay themselves.',
   }),
   'no-new-privs': option({
     kind: flag,
@@ -173,4 +219,23 @@ function decodeCapability(written: string): Decoded<number> {
     ok: false,
     message: `there is no such capability${nearest === undefined ? '' : `, did you mean ${nearest}?`}`,
   };
+}
+
+function decodeSecurebit(written: string): Decoded<number> {
+  const bit = SECUREBIT_WORDS.indexOf(written.toLowerCase().replaceAll('_', '-'));
+  return bit >= 0
+    ? { ok: true, value: bit }
+    : { ok: false, message: `expected one of ${SECUREBIT_WORDS.join(', ')}` };
+}
+
+function decodeIdMap(written: string): Decoded<IdMap> {
+  const [, inside = '', outside = '', count = ''] =
+    /^(\d{1,10})[\s:]+(\d{1,10})[\s:]+(\d{1,10})$/.exec(written) ?? [];
+  const map = { inside: Number(inside), outside: Number(outside), count: Number(count) };
+  if (count === '') return { ok: false, message: 'expected INSIDE OUTSIDE COUNT, such as 0 300000 65536' };
+  const isPossible =
+    map.count > 0 && map.inside + map.count - 1 <= LAST_ID && map.outside + map.count - 1 <= LAST_ID;
+  return isPossible
+    ? { ok: true, value: map }
+    : { ok: false, message: `expected ids up to ${LAST_ID}, and at least one` };
 }

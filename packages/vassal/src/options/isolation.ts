@@ -4,19 +4,26 @@ import type { Namespace } from '../spec/spec.ts';
 
 const group = 'isolation';
 
-/** All kinds of this release, in the order in which they are shown. */
-export const NAMESPACES: readonly Namespace[] = ['mnt', 'pid', 'ipc', 'uts', 'net', 'cgroup'];
+/** All kinds, in the order in which they are shown. */
+export const NAMESPACES: readonly Namespace[] = ['mnt', 'pid', 'ipc', 'uts', 'net', 'cgroup', 'user', 'time'];
 
 const SYNONYMS: ReadonlyMap<string, Namespace> = new Map([
   ['fs', 'mnt'],
   ['mount', 'mnt'],
 ]);
-const LATER: readonly string[] = ['user', 'time'];
 
 const namespaceWord: Kind<Namespace | 'none'> = parsed(text, decodeNamespace, {
   name: 'namespace',
   hint: `${NAMESPACES.join(', ')} or none`,
 });
+
+/** One namespace by its name or synonym. */
+export const namespaceName: Kind<Namespace> = parsed(
+  namespaceWord,
+  (word) =>
+    word === 'none' ? { ok: false, message: `expected ${NAMESPACES.join(', ')}` } : { ok: true, value: word },
+  { hint: NAMESPACES.join(', '), format: (value) => [value] },
+);
 
 const namespaces: Kind<readonly Namespace[]> = parsed(commaList(namespaceWord), decodeNamespaces, {
   name: 'namespaces',
@@ -42,7 +49,7 @@ export const isolation = {
     who: 'operator',
     onChange: 'restart',
     group,
-    help: 'The namespaces that the vassal has of its own. `fs` and `mount` are other names of `mnt`.',
+    help: 'The namespaces that the vassal has of its own, of mnt pid ipc uts net cgroup user time. `fs` and `mount` are other names of `mnt`. With `user`, root inside is nobody outside.',
   }),
   hostname: option({
     kind: optional(hostname),
@@ -89,13 +96,21 @@ export const isolation = {
     group,
     help: 'full: /usr /boot /efi /etc are read-only. strict: everything is, but the private directories. Needs `mnt` in `unshare`.',
   }),
+  'when-unsupported': option({
+    kind: oneOf('default', 'refuse', 'warn'),
+    default: 'default',
+    since: '0.1',
+    who: 'operator',
+    onChange: 'live',
+    group,
+    help: 'What to do about a wish that this kernel or these privileges cannot grant. default: refuse to run without an isolation, run without a limit and warn. refuse, warn: always that.',
+  }),
 };
 
 function decodeNamespace(written: string): Decoded<Namespace | 'none'> {
   if (written === 'none') return { ok: true, value: 'none' };
   const namespace = SYNONYMS.get(written) ?? NAMESPACES.find((known) => known === written);
   if (namespace !== undefined) return { ok: true, value: namespace };
-  if (LATER.includes(written)) return { ok: false, message: `${written} comes with a later release` };
   return { ok: false, message: `expected ${NAMESPACES.join(', ')} or none` };
 }
 

@@ -14,6 +14,7 @@ import { type Persona, resolvePersona } from './identity-rules.ts';
 import { JOINING_RULES, joiningOf } from './joining.ts';
 import { LIMIT_RULES } from './limit-rules.ts';
 import { limitsOf, schedulingOf } from './limits.ts';
+import { NAMESPACE_RULES } from './namespace-rules.ts';
 import { applyBounds, type Bounds, builtInBounds } from './policy.ts';
 import { ROOT_RULES, rootOf } from './root.ts';
 import { CROSS_OPTION_RULES } from './rules.ts';
@@ -70,6 +71,7 @@ export function buildSpec(source: SpecSource, world: Omit<RuleContext, 'source'>
 /** Options that take others away come before those that these rules judge; what the host can give comes last. */
 const RULES: readonly Rule[] = [
   ...JOINING_RULES,
+  ...NAMESPACE_RULES,
   ...ROOT_RULES,
   ...CROSS_OPTION_RULES,
   ...HOOK_RULES,
@@ -150,6 +152,9 @@ function assemble(
     identity: {
       ...persona,
       caps: [...new Set(values.cap)].toSorted((a, b) => a - b),
+      securebits: [...new Set(values.securebits)].toSorted((a, b) => a - b),
+      uidMap: values['uid-map'],
+      gidMap: values['gid-map'],
       noNewPrivs: values['no-new-privs'],
     },
     jail: jailOf(values),
@@ -176,6 +181,7 @@ function jailOf(values: VassalValues): JailSpec {
     privateDev: values['private-dev'],
     proc: values.proc,
     protectSystem: values['protect-system'],
+    whenUnsupported: values['when-unsupported'],
   };
 }
 

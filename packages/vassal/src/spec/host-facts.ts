@@ -1,9 +1,25 @@
 import type { CgroupHost } from '../cgroup/hierarchy.ts';
 import type { Architecture } from '../seccomp/architecture.ts';
+import type { Namespace } from './spec.ts';
+
+/** An ordinary user; its groups stay, and cannot be changed. */
+export type Rootless = {
+  readonly uid: number;
+  readonly gid: number;
+  readonly groups: readonly number[];
+};
+
+export type HostFeature = { readonly name: string; readonly missing: string | undefined };
 
 /** What this kernel and these privileges can give, probed once at start. */
 export type HostFacts = {
   readonly kernelRelease: string;
+  /** Kinds that cannot be made here, and why. */
+  readonly unavailable: ReadonlyMap<Namespace, string>;
+  /** The user whose emperor this is when that is not root: nobody else can be become. */
+  readonly rootless: Rootless | undefined;
+  /** What the kernel has beside these, by name; why not where it has it not. */
+  readonly features: readonly HostFeature[];
   /** 0 = no Landlock. */
   readonly landlockAbi: number;
   /** The machine, where its system calls are known. */
@@ -23,18 +39,11 @@ export type HostFacts = {
   /** The most open files that the kernel lets any process have. */
   readonly openFilesMax: number;
   readonly cgroups: CgroupHost;
+  readonly limits: LimitFacts;
   /** Directories and files of the host that jails have to know about, by path. */
   readonly paths: HostPaths;
 };
 
-export type HostPaths = {
-  /** Top directories that exist and are no symlinks, e.g. /usr, /boot, /home. */
-  readonly directories: ReadonlySet<string>;
-  readonly limits: LimitFacts;
-  /** Where /etc/resolv.conf leads when that is below /run. */
-  readonly resolvConf: string | undefined;
-  /** System accounts (uid or gid < 1000, and nobody) as passwd and group lines. */
-  readonly systemUsers: readonly string[];
 /** What the emperor may give of the kernel's attention. */
 export type LimitFacts = {
   /** Its own nice value and oom_score_adj. */
@@ -48,5 +57,12 @@ export type LimitFacts = {
   readonly blockDevices: ReadonlyMap<string, string>;
 };
 
+export type HostPaths = {
+  /** Top directories that exist and are no symlinks, e.g. /usr, /boot, /home. */
+  readonly directories: ReadonlySet<string>;
+  /** Where /etc/resolv.conf leads when that is below /run. */
+  readonly resolvConf: string | undefined;
+  /** System accounts (uid or gid < 1000, and nobody) as passwd and group lines. */
+  readonly systemUsers: readonly string[];
   readonly systemGroups: readonly string[];
 };

@@ -4,15 +4,26 @@ import { capabilityName } from '../options/identity.ts';
 import { type VassalOptionName, type VassalValues, vassalOptions } from '../options/index.ts';
 import type { RlimitPair } from '../options/limits.ts';
 import { type Draft, grant, type Rule, type RuleContext, report, unmet } from './draft.ts';
+import { unmetSeverity } from './unmet.ts';
 
 /** A capability that the kernel or the emperor does not have is refused. */
 export const capabilityRule: Rule = (draft, context) => {
-  const refused = draft.values.cap.flatMap((number) => refusalOf(number, context));
-  return refused.reduce(
-    (before, message) =>
-      report(before, context, { severity: 'error', key: 'cap', message, hint: 'remove it from cap' }),
+  // In a user namespace every capability that the kernel knows is there, with power over what is inside.
+  const isInner = draft.values.unshare.includes('user') || context.host.rootless !== undefined;
+  const refused = draft.values.cap.flatMap((number) => {
+    const message = refusalOf(number, context, isInner);
+    return message === undefined ? [] : [{ number, message }];
+  });
+  const [first] = refused;
+  if (first === undefined) return draft;
+  const severity = unmetSeverity(draft.values, 'isolation');
+  const reported = refused.reduce(
+    (before: Draft, { message }) =>
+      report(before, context, { severity, key: 'cap', message, hint: 'remove it from cap' }),
     draft,
   );
+  const left = draft.values.cap.filter((number) => !refused.some((each) => each.number === number));
+  return grant(reported, 'cap', left, first.message);
 };
 
 /** A hard limit above the emperor's own can be had only with CAP_SYS_RESOURCE; a tenant never gets more. */
@@ -35,12 +46,12 @@ export function resourceOf(key: RlimitName): string {
   return key.slice('limit-'.length);
 }
 
-function refusalOf(number: number, { host }: RuleContext): readonly string[] {
+function refusalOf(number: number, { host }: RuleContext, isInner: boolean): string | undefined {
   const name = capabilityName(number);
   if (number > host.capLastCap)
-    return [unmet('cap', name, 'none', `its last capability is ${host.capLastCap}`)];
+    return unmet('cap', name, 'none', `its last capability is ${host.capLastCap}`);
   const isBound = ((host.capBounding >> BigInt(number)) & 1n) === 1n;
-  return isBound ? [] : [unmet('cap', name, 'none', 'the emperor itself has it not')];
+  return isBound || isInner ? undefined : unmet('cap', name, 'none', 'the emperor itself has it not');
 }
 
 function clampRlimit(draft: Draft, context: RuleContext, key: RlimitName): Draft {
@@ -51,7 +62,7 @@ function clampRlimit(draft: Draft, context: RuleContext, key: RlimitName): Draft
   const granted: RlimitPair = { soft: Math.min(asked.soft ?? most, most), hard: most };
   const message = unmet(key, show(key, asked), show(key, granted), because);
   const reported = report(draft, context, {
-    severity: 'warning',
+    severity: unmetSeverity(draft.values, 'limit'),
     key,
     message,
     hint: 'ask for less, or raise the limit of the emperor',

@@ -40,6 +40,14 @@ class Resolving {
 
   tenant(): Persona | undefined {
     const { owner } = this.#context.source;
+    if (this.#context.host.rootless !== undefined) {
+      const message = `the file belongs to ${owner.name ?? `uid ${owner.uid}`}, and an emperor without root runs nothing as another user`;
+      return this.#refuse(
+        undefined,
+        message,
+        'chown it to the user of the emperor, or run the emperor as root',
+      );
+    }
     const found = this.#context.accounts.userByUid(owner.uid);
     if (found.is === 'absent') {
       return this.#refuse(

@@ -1,4 +1,5 @@
 import type { VassalName } from '@emperor/common/name';
+import type { IdMap } from '../options/identity.ts';
 import type { FiltersSpec } from './filters.ts';
 import type { HooksSpec } from './hooks.ts';
 import type { JoiningSpec } from './joining.ts';
@@ -46,6 +47,11 @@ export type IdentitySpec = {
   readonly user: string | undefined;
   readonly home: string | undefined;
   readonly caps: readonly number[];
+  /** Bits of linux/securebits.h. */
+  readonly securebits: readonly number[];
+  /** As written; empty = the vassal's own range, with its ids as they are. */
+  readonly uidMap: readonly IdMap[];
+  readonly gidMap: readonly IdMap[];
   readonly noNewPrivs: boolean;
 };
 
@@ -57,6 +63,7 @@ export type JailSpec = {
   readonly privateDev: boolean;
   readonly proc: 'private' | 'host';
   readonly protectSystem: 'full' | 'strict' | 'no';
+  readonly whenUnsupported: 'default' | 'refuse' | 'warn';
 };
 
 export type LifecycleSpec = {

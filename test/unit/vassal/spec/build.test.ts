@@ -177,6 +177,7 @@ test('a default that needs a namespace the file leaves out falls away, and plan 
     privateDev: false,
     proc: 'host',
     protectSystem: 'no',
+    whenUnsupported: 'default',
   });
   expect(granted.find(({ key }) => key === 'proc')).toEqual({
     key: 'proc',
