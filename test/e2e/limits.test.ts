@@ -12,7 +12,11 @@ test('an app beyond memory-max is killed by the kernel, counted, and why names t
 
   const vassal = await emperor.waitFor('hog', (seen) => seen.oomKills > 0 && seen.state === 'failed');
 
-  expect(vassal.lastExit).toEqual({ by: 'signal', signal: 'SIGKILL' });
+  expect(vassal.lastExit).toEqual({
+    by: 'signal',
+    signal: 'SIGKILL',
+    because: 'killed by the kernel: memory-max 32M reached',
+  });
   const { answer } = await emperor.why('hog');
   expect(answer).toMatch(/memory/);
   expect(answer).toContain('memory-max');

@@ -1,8 +1,8 @@
-import { existsSync, mkdirSync, readdirSync, rmdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, readdirSync, rmdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { allPids, peek } from './processes.ts';
 
-const V1_CONTROLLERS = ['memory', 'cpu', 'pids', 'freezer'];
+const V1_CONTROLLERS = ['memory', 'cpu', 'cpuset', 'pids', 'blkio', 'freezer'];
 
 /**
  * A control group of our own in every hierarchy that matters. The emperor under test is started inside it and has
@@ -15,7 +15,10 @@ export class OwnCgroup {
   constructor(name: string) {
     this.name = name;
     this.dirs = placesForGroups().map((place) => join(place, name));
-    for (const dir of this.dirs) mkdirSync(dir);
+    for (const dir of this.dirs) {
+      mkdirSync(dir);
+      fillCpuset(dir);
+    }
   }
 
   /** The directory in the v1 hierarchy of this controller, or undefined. */
@@ -44,6 +47,19 @@ export class OwnCgroup {
       for (const path of below(dir, '').toReversed()) rmdirIfEmpty(join(dir, path));
       rmdirIfEmpty(dir);
     }
+  }
+}
+
+/** v1: no process may enter before it has CPUs and memory nodes. */
+function fillCpuset(dir: string): void {
+  for (const file of ['cpuset.cpus', 'cpuset.mems']) {
+    const ofParent = peek(join(dirname(dir), file))?.trim() ?? '';
+    if (
+      peek(join(dir, file))?.trim() === '' &&
+      ofParent !== '' &&
+      !existsSync(join(dir, 'cgroup.controllers'))
+    )
+      writeFileSync(join(dir, file), ofParent);
   }
 }
 

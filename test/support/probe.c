@@ -168,7 +168,11 @@ static void rlimit_facts(void)
         const char *name;
         int resource;
     } limits[] = {{"nofile", RLIMIT_NOFILE}, {"nproc", RLIMIT_NPROC}, {"core", RLIMIT_CORE},
-                  {"as", RLIMIT_AS},         {"fsize", RLIMIT_FSIZE}, {"stack", RLIMIT_STACK}};
+                  {"as", RLIMIT_AS},         {"fsize", RLIMIT_FSIZE}, {"stack", RLIMIT_STACK},
+                  {"cpu", RLIMIT_CPU},       {"data", RLIMIT_DATA},   {"locks", RLIMIT_LOCKS},
+                  {"memlock", RLIMIT_MEMLOCK}, {"msgqueue", RLIMIT_MSGQUEUE}, {"nice", RLIMIT_NICE},
+                  {"rss", RLIMIT_RSS},       {"rtprio", RLIMIT_RTPRIO}, {"rttime", RLIMIT_RTTIME},
+                  {"sigpending", RLIMIT_SIGPENDING}};
     for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
         struct rlimit limit;
         char text[64];
@@ -176,6 +180,38 @@ static void rlimit_facts(void)
         snprintf(text, sizeof text, "%lld:%lld", (long long)limit.rlim_cur, (long long)limit.rlim_max);
         fact("rlimit", limits[i].name, text);
     }
+}
+
+#define IOPRIO_WHO_PROCESS 1
+
+/* How the kernel treats us beside others: CPUs as `0,1`, the I/O priority as CLASS:LEVEL. */
+static void scheduling_facts(void)
+{
+    char text[4096] = "";
+    cpu_set_t cpus;
+    struct sched_param param = {0};
+    CPU_ZERO(&cpus);
+    sched_getaffinity(0, sizeof cpus, &cpus);
+    for (int cpu = 0, used = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &cpus) && used < (int)sizeof text - 8)
+            used += snprintf(text + used, sizeof text - (size_t)used, "%s%d", used ? "," : "", cpu);
+    fact("affinity", "", text);
+    errno = 0;
+    number("nice", getpriority(PRIO_PROCESS, 0));
+    sched_getparam(0, &param);
+    snprintf(text, sizeof text, "%d:%d", sched_getscheduler(0), param.sched_priority);
+    fact("sched", "", text);
+    long priority = syscall(SYS_ioprio_get, IOPRIO_WHO_PROCESS, 0);
+    snprintf(text, sizeof text, "%ld:%ld", priority >> 13, priority & 7);
+    fact("ionice", "", text);
+    FILE *file = fopen("/proc/self/oom_score_adj", "re");
+    text[0] = 0;
+    if (file) {
+        (void)!fgets(text, sizeof text, file);
+        fclose(file);
+    }
+    text[strcspn(text, "\n")] = 0;
+    fact("oom-score-adj", "", text);
 }
 
 static void directory_facts(const char *path)
@@ -255,6 +291,54 @@ static void bind_fact(const char *port)
     close(fd);
 }
 
+/* call:NUMBER[:ARGUMENT]...: a raw system call. */
+static void call_fact(const char *what)
+{
+    unsigned long words[7] = {0};
+    char *at = (char *)what;
+    for (int i = 0; i < 7 && *at; i++) {
+        words[i] = strtoul(at, &at, 0);
+        at += *at == ':';
+    }
+    long result = syscall((long)words[0], words[1], words[2], words[3], words[4], words[5], words[6]);
+    if (words[0] == SYS_clone && result == 0)
+        _exit(0);
+    fact("call", what, outcome(result < 0 ? -1 : 0));
+}
+
+static void tcp_fact(const char *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((unsigned short)atoi(port))};
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    fact("tcp", port, outcome(connect(fd, (struct sockaddr *)&address, sizeof address)));
+    close(fd);
+}
+
+/* Does it run, to whatever end? */
+static void exec_fact(const char *path)
+{
+    int status = 0, pipes[2], error = 0;
+    if (pipe2(pipes, O_CLOEXEC) < 0)
+        return;
+    pid_t child = fork();
+    if (child == 0) {
+        int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+        dup2(null, 1);
+        dup2(null, 2);
+        execl(path, path, "exit", "0", NULL);
+        error = errno;
+        (void)!write(pipes[1], &error, sizeof error);
+        _exit(99);
+    }
+    close(pipes[1]);
+    (void)!read(pipes[0], &error, sizeof error);
+    close(pipes[0]);
+    kill(child, SIGKILL);
+    waitpid(child, &status, 0);
+    fact("exec", path, error ? strerrorname_np(error) : "ok");
+}
+
 static void stat_fact(const char *path)
 {
     struct stat st;
@@ -303,6 +387,12 @@ static void attempt(const char *word)
         bind_fact(what);
     else if (IS("key"))
         key_fact(what);
+    else if (IS("call"))
+        call_fact(what);
+    else if (IS("tcp"))
+        tcp_fact(what);
+    else if (IS("exec"))
+        exec_fact(what);
     else if (IS("kill"))
         fact("kill", what, outcome(kill(atoi(what), 0)));
     else if (IS("mkdir"))
@@ -326,6 +416,7 @@ static void facts(char **attempts)
     mount_facts();
     process_facts();
     rlimit_facts();
+    scheduling_facts();
     for (char **entry = environ; *entry; entry++) {
         char *equal = strchr(*entry, '=');
         if (!equal)
@@ -409,6 +500,56 @@ static void eat(long bytes)
         memset(piece, 1, 1 << 20);
     }
     say("ate all");
+}
+
+/* A worker that needs too much; its main lives on. */
+static void eat_in_worker(long bytes)
+{
+    int status = 0;
+    pid_t child = fork();
+    if (child == 0) {
+        eat(bytes);
+        _exit(0);
+    }
+    waitpid(child, &status, 0);
+    printf("worker ended by %d\n", WIFSIGNALED(status) ? WTERMSIG(status) : 0);
+    fflush(stdout);
+}
+
+/* All the CPU time there is, for so long; then how much of it we got. */
+static void burn(long ms)
+{
+    struct timespec start, now, used;
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    do
+        clock_gettime(CLOCK_MONOTONIC, &now);
+    while ((now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000 < ms);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    printf("burnt %ld ms of %ld\n", (long)used.tv_sec * 1000 + used.tv_nsec / 1000000, ms);
+    fflush(stdout);
+}
+
+/* Past the page cache, in pieces of 64 KiB: how long it took. */
+static void write_directly(const char *path, long bytes)
+{
+    static char block[65536] __attribute__((aligned(4096)));
+    struct timespec start, now;
+    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_DIRECT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        printf("write directly: %s\n", strerrorname_np(errno));
+        return;
+    }
+    clock_gettime(CLOCK_MONOTONIC, &start);
+    for (long done = 0; done < bytes; done += (long)sizeof block)
+        if (write(fd, block, sizeof block) < 0) {
+            printf("write directly: %s\n", strerrorname_np(errno));
+            return;
+        }
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    close(fd);
+    unlink(path);
+    printf("wrote in %ld ms\n", (long)(now.tv_sec - start.tv_sec) * 1000 + (now.tv_nsec - start.tv_nsec) / 1000000);
+    fflush(stdout);
 }
 
 static long slow_stop_ms;
@@ -536,6 +677,12 @@ int main(int argc, char **argv)
     } else if (MODE("eat")) {
         say("eating");
         eat(atol(args[0]));
+    } else if (MODE("worker-eat")) {
+        eat_in_worker(atol(args[0]));
+    } else if (MODE("burn")) {
+        burn(atol(args[0]));
+    } else if (MODE("write-directly")) {
+        write_directly(args[0], atol(args[1]));
     } else if (MODE("ignore")) {
         for (; *args; args++)
             signal(atoi(*args), SIG_IGN);

@@ -21,6 +21,11 @@ export type CgroupHost = {
   readonly v1: ReadonlyMap<string, Hierarchy>;
   /** undefined without the cpuset controller. */
   readonly cpuset?: Cpuset | undefined;
+  /**
+   * Time for real-time processes in the emperor's own v1 group of CPU time, in µs; undefined where the kernel does not
+   * divide that. A new group has none.
+   */
+  readonly realtimeUsec?: number | undefined;
 };
 
 /** Which version of control groups holds a controller: v2 first, v1 where v2 has it not. */
@@ -57,7 +62,13 @@ export function parseHierarchies({ mountinfo, cgroup, read }: HierarchyTexts): C
   const mounts = mountinfo.split('\n').flatMap((line) => parseMount(line) ?? []);
   const memberships = cgroup.split('\n').flatMap((line) => parseMembership(line) ?? []);
   const host = { v2: findV2(mounts, memberships, read), v1: findV1(mounts, memberships) };
-  return { ...host, cpuset: readCpuset(host, read) };
+  return { ...host, cpuset: readCpuset(host, read), realtimeUsec: readRealtime(host, read) };
+}
+
+function readRealtime({ v1 }: CgroupHost, read: (path: string) => string): number | undefined {
+  const own = v1.get('cpu')?.own;
+  const text = own === undefined ? '' : read(`${own}/cpu.rt_runtime_us`).trim();
+  return /^-?\d+$/.test(text) ? Number(text) : undefined;
 }
 
 /** v1 has both files filled wherever a process may be; v2 shows what is in effect. */

@@ -1,12 +1,12 @@
 import { formatValue } from '@emperor/common/options/kinds';
 import type { Option } from '@emperor/common/options/option';
 import { CONTROL_NAMES, CONTROLS, type ControlName, holdLimit } from '../cgroup/controls.ts';
-import { hierarchyOf, versionOf } from '../cgroup/hierarchy.ts';
 import { hierarchyOfDirectory, hierarchyOfFile } from '../cgroup/raw.ts';
 import { type VassalOptionName, type VassalValues, vassalOptions } from '../options/index.ts';
 import { commonCpus, parseCpuList } from '../options/limit-forms.ts';
-import { type Draft, grant, type Rule, type RuleContext, report, unmet } from './draft.ts';
+import { type Draft, grant, isExplicit, type Rule, type RuleContext, report, unmet } from './draft.ts';
 import { type IoMax, limitsOf, type Scheduler } from './limits.ts';
+import { unmetSeverity } from './unmet.ts';
 
 /** CPUs that there are not cannot be had. */
 export const cpusetRule: Rule = (draft, context) => {
@@ -109,12 +109,13 @@ export const privilegeRule: Rule = (draft, context) => {
 /** v1 groups of CPU time have none for real time, where the kernel divides that too. */
 export const realtimeGroupRule: Rule = (draft, context) => {
   const { sched, 'cpu-max': max, 'cpu-weight': weight } = draft.values;
-  const { cgroups } = context.host;
-  const isGrouped = (max !== undefined || weight !== undefined) && versionOf(cgroups, 'cpu') === 'v1';
-  const isDivided = hierarchyOf(cgroups, 'cpu')?.files?.has('cpu.rt_runtime_us') === true;
-  if (!isRealtime(sched) || !isGrouped || !isDivided) return draft;
-  const because = 'the control group of cpu-max and cpu-weight has no real time (cpu.rt_runtime_us)';
-  const hint = 'remove cpu-max and cpu-weight, or sched';
+  const { realtimeUsec } = context.host.cgroups;
+  const isGrouped = max !== undefined || weight !== undefined;
+  if (!isRealtime(sched) || realtimeUsec === undefined || (realtimeUsec !== 0 && !isGrouped)) return draft;
+  const because = isGrouped
+    ? 'the control group of cpu-max and cpu-weight has no real time (cpu.rt_runtime_us)'
+    : "the emperor's own control group has no real time (cpu.rt_runtime_us)";
+  const hint = isGrouped ? 'remove cpu-max and cpu-weight, or sched' : 'give its group some, or remove sched';
   return cut(draft, context, { key: 'sched', granted: { policy: 'other' }, because, hint });
 };
 
@@ -159,8 +160,9 @@ function cut<K extends VassalOptionName>(
 ): Draft {
   const isNone = granted === undefined || (Array.isArray(granted) && granted.length === 0);
   const message = unmet(key, show(key, draft.values[key]), isNone ? 'none' : show(key, granted), because);
-  const reported = report(draft, context, { severity: 'warning', key, message, hint });
-  return grant(reported, key, granted, message);
+  // What nobody asked for cannot be refused.
+  const severity = isExplicit(context.source, key) ? unmetSeverity(draft.values, 'limit') : 'warning';
+  return grant(report(draft, context, { severity, key, message, hint }), key, granted, message);
 }
 
 function lower<K extends VassalOptionName>(

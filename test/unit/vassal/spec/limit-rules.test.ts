@@ -152,11 +152,14 @@ test('an emperor without privileges gives what it can, also of what is usual', (
 });
 
 test('real time and a v1 group of CPU time exclude each other where the kernel divides real time', () => {
-  const host = v1Files('cpu', 'cpu.rt_runtime_us');
+  const divided = (realtimeUsec: number | undefined) =>
+    hostFacts({ cgroups: { ...hostFacts().cgroups, realtimeUsec } });
+  const policyOf = (written: Written, realtimeUsec: number | undefined) =>
+    withHost({ sched: 'fifo:1', ...written }, divided(realtimeUsec)).spec?.scheduling.sched.policy;
 
-  expect(withHost({ sched: 'fifo:1', 'cpu-max': '50%' }, host).spec?.scheduling.sched).toEqual({
-    policy: 'other',
-  });
-  expect(withHost({ sched: 'fifo:1' }, host).diagnostics).toEqual([]);
-  expect(withHost({ sched: 'fifo:1', 'cpu-max': '50%' }, v1Files('cpu', 'tasks')).diagnostics).toEqual([]);
+  expect(policyOf({ 'cpu-max': '50%' }, 950_000)).toBe('other');
+  expect(policyOf({ 'cpu-weight': '50' }, 950_000)).toBe('other');
+  expect(policyOf({}, 950_000)).toBe('fifo');
+  expect(policyOf({}, 0)).toBe('other');
+  expect(policyOf({ 'cpu-max': '50%' }, undefined)).toBe('fifo');
 });
