@@ -20,6 +20,7 @@ const SUITES = {
     machine: ['--add', `${process.execPath}:/usr/local/bin/node`],
   },
 };
+const VM_RUN = join(import.meta.dirname, 'vm/vm-run');
 const LONGEST_S = 3_600;
 
 process.chdir(`${import.meta.dirname}/..`);
@@ -93,7 +94,7 @@ function runSuite(suite) {
     mkdirSync(values.console, { recursive: true });
     argv.push('--console', join(values.console, `${suite}.log`));
   }
-  const { status } = spawnSync('scripts/vm/vm-run', [...argv, '--', 'sh', '-c', job], { stdio: 'inherit' });
+  const { status } = spawnSync(VM_RUN, [...argv, '--', 'sh', '-c', job], { stdio: 'inherit' });
   return status === 0;
 }
 

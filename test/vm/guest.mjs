@@ -73,9 +73,9 @@ export function vassalWhen(name, isSo) {
   });
 }
 
-/** Wait until it runs, under another pid than `before`. */
-export function running(name, before) {
-  return vassalWhen(name, ({ state, pid }) => state === 'running' && pid !== null && pid !== before);
+/** Wait until it runs, under another pid than `old`. */
+export function running(name, old) {
+  return vassalWhen(name, ({ state, pid }) => state === 'running' && pid !== null && pid !== old);
 }
 
 export function why(name) {

@@ -80,7 +80,11 @@ test('memory-max kills one vassal, is counted, and why names it', async () => {
 
   const hog = await vassalWhen('hog', ({ oomKills, state }) => oomKills > 0 && state === 'failed');
 
-  assert.deepEqual(hog.lastExit, { by: 'signal', signal: 'SIGKILL' });
+  assert.deepEqual(hog.lastExit, {
+    by: 'signal',
+    signal: 'SIGKILL',
+    because: 'killed by the kernel: memory-max 32M reached',
+  });
   assert.match((await why('hog')).answer, /memory-max.*32 ?M/);
   assert.ok(!output('hog').includes('ate all'));
   assert.equal((await running('calm')).pid, calm.pid);
