@@ -51,7 +51,10 @@ describe.skipIf(!canRun)('control groups of this host', () => {
   });
 
   const hierarchies = () =>
-    [host.cgroups.v2, ...host.cgroups.v1.values()].filter((hierarchy) => hierarchy !== undefined);
+    [
+      host.cgroups.v2,
+      ...['memory', 'cpu', 'cpuset', 'pids', 'blkio'].map((name) => host.cgroups.v1.get(name)),
+    ].filter((hierarchy) => hierarchy !== undefined);
   const directories = () => hierarchies().map((hierarchy) => instanceDirectory(hierarchy, instance));
 
   function sleeper(): ChildProcess & { readonly pid: number } {

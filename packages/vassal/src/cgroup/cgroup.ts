@@ -34,12 +34,12 @@ const SLOWEST_LOOK_MS = 100;
  * `keepers` and `emperor` with the emperor's own process in the latter, and controllers passed on to what is below.
  */
 export async function ensureBase(host: CgroupHost, instance: string, ownPid: number): Promise<CgroupBase> {
-  const troubles: string[] = [];
+  const troubles = new Set<string>();
   const attempt = async (what: string, effect: () => Promise<unknown>): Promise<void> => {
     try {
       await effect();
     } catch (error) {
-      troubles.push(`${what}: ${describeError(error)}`);
+      troubles.add(`${what}: ${describeError(error)}`);
     }
   };
   const v1 = new Map(host.v1);
@@ -51,7 +51,8 @@ export async function ensureBase(host: CgroupHost, instance: string, ownPid: num
     await attempt(dir, () => mkdir(dir, { recursive: true }));
     v1.set(name, { ...hierarchy, files: await filesIn(dir) });
   }
-  if (host.v2 === undefined) return { keeperLeaf: undefined, cgroups: { ...host, v1 }, troubles };
+  if (host.v2 === undefined)
+    return { keeperLeaf: undefined, cgroups: { ...host, v1 }, troubles: [...troubles] };
   const dir = instanceDirectory(host.v2, instance);
   const keeperLeaf = `${dir}/keepers`;
   await attempt(keeperLeaf, () => mkdir(keeperLeaf, { recursive: true }));
@@ -69,9 +70,9 @@ export async function ensureBase(host: CgroupHost, instance: string, ownPid: num
   const controllers = new Set(text.split(/\s+/).filter((word) => word !== ''));
   const files = await filesIn(keeperLeaf);
   return {
-    keeperLeaf: troubles.some((line) => line.startsWith(`${keeperLeaf}:`)) ? undefined : keeperLeaf,
+    keeperLeaf: [...troubles].some((line) => line.startsWith(`${keeperLeaf}:`)) ? undefined : keeperLeaf,
     cgroups: { ...host, v1, v2: { ...host.v2, controllers, files } },
-    troubles,
+    troubles: [...troubles],
   };
 }
 
@@ -107,7 +108,7 @@ export async function releaseBase(host: CgroupHost, instance: string, ownPid: nu
 }
 
 /** Remove what is left of an instance's tree, whatever runs in it stays. */
-export async function removeInstance(host: CgroupHost, instance: string): Promise<void> {
+async function removeInstance(host: CgroupHost, instance: string): Promise<void> {
   for (const hierarchy of allHierarchies(host))
     await unlessRefused(() => removeEmpty(instanceDirectory(hierarchy, instance)));
 }

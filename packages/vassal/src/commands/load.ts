@@ -32,9 +32,15 @@ const REFUSALS: Readonly<Record<Exclude<ReadOwned, { ok: true }>['reason'], stri
   unreadable: 'cannot be read',
 };
 
-/** What `file` means here, with everything that is wrong with it; never throws for what is on disk. */
-export async function loadVassal(file: string): Promise<Loaded> {
-  const host = await probeHost(KEEPER_BINARY);
+/**
+ * What `file` means here, with everything that is wrong with it; never throws for what is on disk. `prepare`: what is
+ * made of the host before, and known of it then.
+ */
+export async function loadVassal(
+  file: string,
+  prepare: (host: HostFacts) => Promise<HostFacts> = async (host) => host,
+): Promise<Loaded> {
+  const host = await prepare(await probeHost(KEEPER_BINARY));
   const name = vassalNameOfFile(basename(file));
   if (name === undefined) return refused(host, file, 'its name makes no vassal name: call it NAME.ini');
   const path = resolve(file);

@@ -5,7 +5,7 @@ import { resolve } from 'node:path';
 import type { Cancel } from '@emperor/common/clock';
 import { EmperorError, EXIT } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
-import { removeInstance } from '../cgroup/cgroup.ts';
+import { type CgroupBase, ensureBase, releaseBase } from '../cgroup/cgroup.ts';
 import { planCgroups } from '../cgroup/limits.ts';
 import { encodeDirectives } from '../jail/encode.ts';
 import { planJail } from '../jail/plan.ts';
@@ -36,24 +36,39 @@ export async function runVassal(file: string, io: CommandIo): Promise<number> {
       hint: `sudo vassal run ${file}`,
     });
   }
-  const loaded = await loadVassal(file);
-  if (!showDiagnostics(loaded, io) || loaded.spec === undefined) return EXIT.config;
+  const instance = `run-${process.pid}`;
+  let base: CgroupBase | undefined;
+  const loaded = await loadVassal(file, async (host) => {
+    base = await ensureBase(host.cgroups, instance, process.pid);
+    return { ...host, cgroups: base.cgroups };
+  });
+  try {
+    if (!showDiagnostics(loaded, io) || loaded.spec === undefined) return EXIT.config;
+    return await runLoaded({ spec: loaded.spec, loaded, instance, io }, base?.keeperLeaf);
+  } finally {
+    await releaseBase(loaded.host.cgroups, instance, process.pid);
+  }
+}
+
+async function runLoaded(
+  parts: Omit<Parts, 'directory' | 'keepers'>,
+  cgroupLeaf: string | undefined,
+): Promise<number> {
+  const { io } = parts;
   const directory = await mkdtemp(`${RUNTIME_PARENT}/vassal-run-`);
   const keepers = nativeKeepers({
     keeperBinary: KEEPER_BINARY,
     keepersDir: `${directory}/keepers`,
-    cgroupLeaf: undefined,
+    cgroupLeaf,
     clock: io.clock,
     log: logTo(io),
   });
-  const instance = `run-${process.pid}`;
   try {
     for (const name of ['keepers', 'jail', 'log', 'notify'])
       await mkdir(`${directory}/${name}`, { mode: 0o711 });
-    return await new Run({ spec: loaded.spec, loaded, directory, instance, keepers, io }).toItsEnd();
+    return await new Run({ ...parts, directory, keepers }).toItsEnd();
   } finally {
     await keepers.close();
-    await removeInstance(loaded.host.cgroups, instance);
     await rm(directory, { recursive: true, force: true });
   }
 }
