@@ -79,6 +79,11 @@ export function hostFacts(changes: Partial<HostFacts> = {}): HostFacts {
         'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin',
       ],
       systemGroups: ['root:x:0:', 'nogroup:x:65534:'],
+      minimal: [
+        { by: 'bind', path: '/usr' },
+        { by: 'link', path: '/bin', target: 'usr/bin' },
+        { by: 'bind', path: '/etc/hosts' },
+      ],
     },
     ...changes,
   };

@@ -6,6 +6,7 @@ import { architectureOf } from '../seccomp/architecture.ts';
 import type { HostFacts, HostPaths } from '../spec/host-facts.ts';
 import { askKeeper, parseProbe } from './kernel-probe.ts';
 import { probeLimits } from './limit-facts.ts';
+import { minimalParts } from './minimal-parts.ts';
 
 const TOP_DIRECTORIES: readonly string[] = [
   '/bin',
@@ -151,6 +152,7 @@ async function probePaths(): Promise<HostPaths> {
     resolvConf: await resolvConf(),
     systemUsers: systemLines(readOr('/etc/passwd', '')),
     systemGroups: systemLines(readOr('/etc/group', '')).map(withoutMembers),
+    minimal: minimalParts(),
   };
 }
 

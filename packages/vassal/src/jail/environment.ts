@@ -10,9 +10,12 @@ const NO_HOMES: readonly string[] = ['', '/nonexistent', '/dev/null'];
 
 /** The lines of the host's databases that fit beside a vassal's other directives. */
 const MOST_DATABASE_BYTES = 16 * 1024;
+const FIRST_PERSON = 1_000;
 
-/** Where the app speaks to us; inside a private /run it always stands at the same place. */
-export function notifyPathOf(spec: VassalSpec, run: Pick<JailRun, 'notifyPath'>): string {
+/** Where the app speaks to us; inside a private /run it always stands at the same place. undefined = nowhere. */
+export function notifyPathOf(spec: VassalSpec, run: Pick<JailRun, 'notifyPath'>): string | undefined {
+  const { by } = spec.root.form;
+  if (by === 'pivot' || by === 'chroot') return undefined;
   return spec.jail.namespaces.includes('mnt') ? '/run/notify' : run.notifyPath;
 }
 
@@ -32,6 +35,7 @@ export function workingDirectoryOf(spec: VassalSpec): string {
 /** The whole environment, in the order in which later words win: what everyone gets, env-file, env. */
 export function environmentDirectives(spec: VassalSpec, run: JailRun): readonly Directive[] {
   const user = userNameOf(spec, run);
+  const notifyPath = notifyPathOf(spec, run);
   const given: readonly (readonly [string, string])[] = [
     ['PATH', PATH],
     ['HOME', homeOf(spec)],
@@ -39,7 +43,7 @@ export function environmentDirectives(spec: VassalSpec, run: JailRun): readonly 
     ['LOGNAME', user],
     ['LANG', 'C.UTF-8'],
     ['EMPEROR_VASSAL', spec.name],
-    ['NOTIFY_SOCKET', notifyPathOf(spec, run)],
+    ...(notifyPath === undefined ? [] : ([['NOTIFY_SOCKET', notifyPath]] as const)),
     ...(spec.lifecycle.watchdogMs === undefined ? [] : [watchdogVariable(spec.lifecycle.watchdogMs)]),
   ];
   return [
@@ -49,17 +53,29 @@ export function environmentDirectives(spec: VassalSpec, run: JailRun): readonly 
   ];
 }
 
-/** A private uid has a name inside its jail: system accounts and its own line, no other tenant's. */
+/**
+ * A private uid has a name inside its jail: system accounts and its own line, no other tenant's. So has every user in a
+ * minimal root; a directory as root has its own accounts.
+ */
 export function accountDirectives(spec: VassalSpec, run: JailRun, paths: HostPaths): readonly Directive[] {
-  const { identity, jail } = spec;
-  if (identity.uid !== 'auto' || !jail.namespaces.includes('mnt')) return [];
+  const { identity, jail, root } = spec;
+  const { by } = root.form;
+  const isPrivate = identity.uid === 'auto' && by === 'host';
+  if (!jail.namespaces.includes('mnt') || !(isPrivate || by === 'minimal')) return [];
   const name = userNameOf(spec, run);
   const user = `${name}:x:${run.uid}:${run.gid}::${homeOf(spec)}:/usr/sbin/nologin`;
-  const group = identity.gid === 'auto' ? [`${name}:x:${run.gid}:`] : [];
+  const isOwnGroup = identity.gid === 'auto' || (by === 'minimal' && run.gid >= FIRST_PERSON);
   return [
-    { word: 'file', args: ['/etc/passwd', database(paths.systemUsers, [user])] },
-    { word: 'file', args: ['/etc/group', database(paths.systemGroups, group)] },
+    { word: 'file', args: ['/etc/passwd', database(paths.systemUsers, userLines(paths, run.uid, user))] },
+    {
+      word: 'file',
+      args: ['/etc/group', database(paths.systemGroups, isOwnGroup ? [`${name}:x:${run.gid}:`] : [])],
+    },
   ];
+}
+
+function userLines({ systemUsers }: HostPaths, uid: number, own: string): readonly string[] {
+  return systemUsers.some((line) => line.split(':')[2] === String(uid)) ? [] : [own];
 }
 
 function userNameOf({ identity, name }: VassalSpec, run: JailRun): string {

@@ -1,6 +1,6 @@
 import type { VassalSpec } from '../spec/spec.ts';
 import type { Directive } from './directive.ts';
-import { plain } from './mounts.ts';
+import { plain } from './path.ts';
 
 /** LANDLOCK_ACCESS_FS_* of linux/landlock.h. */
 const EXECUTE = 1;

@@ -1,10 +1,12 @@
-import { posix } from 'node:path';
 import type { HostPaths } from '../spec/host-facts.ts';
-import type { JailSpec, VassalSpec } from '../spec/spec.ts';
+import type { VassalSpec } from '../spec/spec.ts';
 import type { Directive, DirectiveWord } from './directive.ts';
-import { accountDirectives, workingDirectoryOf } from './environment.ts';
+import { accountDirectives } from './environment.ts';
 import { loopbackNotes } from './loopback.ts';
+import { isBelow, outermost } from './path.ts';
+import { ownMountDirectives } from './root.ts';
 import type { JailRun } from './run.ts';
+import { coverOf, hiddenOf, ownHomes } from './views.ts';
 
 const SYSTEM_DIRECTORIES: readonly string[] = [
   '/usr',
@@ -53,32 +55,49 @@ const BYTES_PER_INODE = 4_096;
 
 /** The mount words of a jail, in the order in which they apply; none without a mount namespace. */
 export function mountDirectives(spec: VassalSpec, paths: HostPaths, run: JailRun): readonly Directive[] {
-  if (!spec.jail.namespaces.includes('mnt')) return [];
+  const { jail, root } = spec;
+  if (!jail.namespaces.includes('mnt')) return [];
   return [
     directive('scratch', run.scratchDir),
-    ...privateThings(spec),
-    ...protectSystem(spec, paths),
-    ...hideHomes(spec, paths),
+    ...(root.form.by === 'pivot' ? privateNull(spec) : defaultMounts(spec, paths, run)),
+    ...ownMountDirectives(spec),
+    ...root.masks.map((path) => directive('mask', path)),
     ...hiddenOf(spec, run.hide).hidden.map((path) => directive('hide', path)),
+  ];
+}
+
+/** What every jail has that does not make its root by hooks. */
+function defaultMounts(spec: VassalSpec, paths: HostPaths, run: JailRun): readonly Directive[] {
+  const { jail, root } = spec;
+  const isMinimal = root.form.by === 'minimal';
+  return [
+    ...privateThings(spec),
+    ...(isMinimal ? [] : [...protectSystem(spec, paths), ...hideHomes(spec, paths)]),
     ...accountDirectives(spec, run, paths),
-    ...(spec.jail.privateDev ? [directive('dev')] : []),
-    ...(spec.jail.privateTmp ? [directive('tmp')] : []),
+    ...borrowed(spec),
+    ...(jail.privateDev ? [directive('dev')] : []),
+    ...(jail.privateTmp ? [directive('tmp')] : []),
     directive('run'),
     ...(paths.resolvConf === undefined ? [] : [directive('bind', paths.resolvConf, paths.resolvConf, 'r')]),
     ...kernelViews(spec, run),
   ];
 }
 
-/** Which of the emperor's directories are hidden, and which cannot be since the vassal's own files lie there. */
-export function hiddenOf(
-  spec: VassalSpec,
-  hide: readonly string[],
-): { readonly hidden: readonly string[]; readonly visible: readonly string[] } {
-  const covered = coveredDirectories(spec.jail);
-  const own = ownPaths(spec);
-  const asked = [...new Set(hide.map(plain))].filter((path) => !covered.some((dir) => isBelow(path, dir)));
-  const visible = asked.filter((path) => own.some((used) => isBelow(used, path)));
-  return { hidden: asked.filter((path) => !visible.includes(path)), visible };
+/** What a root of its own takes from the host because the jail has nothing of its own instead. */
+function borrowed({ jail, root }: VassalSpec): readonly Directive[] {
+  if (root.form.by === 'host') return [];
+  return [
+    ...(jail.privateDev ? [] : [directive('bind', '/dev', '/dev', 's')]),
+    ...(jail.proc === 'private' ? [] : [directive('bind', '/proc', '/proc', 'sdx')]),
+    ...(jail.privateTmp || root.form.by !== 'minimal'
+      ? []
+      : ['/tmp', '/var/tmp'].map((path) => directive('bind', path, path, 'sd'))),
+  ];
+}
+
+/** What a masked file becomes when the root brings no /dev. */
+function privateNull({ root }: VassalSpec): readonly Directive[] {
+  return root.masks.length === 0 ? [] : [directive('private-dev')];
 }
 
 /** What the operator should know about this jail: host paths that the vassal uses and the jail covers, and the like. */
@@ -88,26 +107,12 @@ export function jailNotes(spec: VassalSpec, hide: readonly string[]): readonly s
     (path) => `${path} is not hidden from the app: its own files lie below`,
   );
   const lost = [...new Set([spec.app.chdir, spec.app.command[0]])].flatMap((path) => {
-    const cover = path === undefined ? undefined : coverOf(path, spec.jail);
+    const cover = path === undefined ? undefined : coverOf(path, spec);
     return cover === undefined
       ? []
       : [`the jail has a ${cover} of its own: ${path} of the host is not in it`];
   });
   return [...visible, ...lost, ...loopbackNotes(spec)];
-}
-
-/** The directory of the host above `path` that the jail puts something of its own over. */
-export function coverOf(path: string, jail: JailSpec): string | undefined {
-  if (!path.startsWith('/')) return undefined;
-  return coveredDirectories(jail).find(
-    (directory) => plain(path) !== directory && isBelow(plain(path), directory),
-  );
-}
-
-/** `path` without double, trailing or dot parts, as the keeper wants it. */
-export function plain(path: string): string {
-  const normal = posix.normalize(path);
-  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
 }
 
 function directive(word: DirectiveWord, ...args: readonly string[]): Directive {
@@ -124,29 +129,29 @@ function privateThings({ jail, limits }: VassalSpec): readonly Directive[] {
   ];
 }
 
-function protectSystem({ jail }: VassalSpec, { directories }: HostPaths): readonly Directive[] {
+/** What a directory as root has of these is known to the keeper only; it skips what is not there. */
+function protectSystem({ jail, root }: VassalSpec, { directories }: HostPaths): readonly Directive[] {
+  const writes = root.writes.map((path) => directive('write', path));
+  const all = SYSTEM_DIRECTORIES.filter((path) => root.form.by !== 'host' || directories.has(path));
   switch (jail.protectSystem) {
     case 'full':
-      return SYSTEM_DIRECTORIES.filter((path) => directories.has(path)).map((path) =>
-        directive('readonly', path),
-      );
+      return [...writes, ...all.map((path) => directive('readonly', path))];
     case 'strict':
-      return [directive('readonly', '/')];
+      return [...writes, directive('readonly', '/')];
     case 'no':
-      return [];
+      return writes;
   }
 }
 
-/**
- * Homes but the own one and the working directory; a home that is all of /home cannot be told from the others. A kept
- * tree stands in the cover without the closed directories above it, so a tenant's own word keeps nothing.
- */
+/** Homes but the own one and the working directory; a home that is all of /home cannot be told from the others. */
 function hideHomes(spec: VassalSpec, { directories }: HostPaths): readonly Directive[] {
-  const cwd = spec.owner.powers === 'operator' ? workingDirectoryOf(spec) : undefined;
-  const own = [spec.identity.home, cwd].flatMap((path) => (path === undefined ? [] : [plain(path)]));
-  const homes = HOMES.filter((home) => directories.has(home) && !own.includes(home));
-  const kept = outermost(own.filter((path) => homes.some((home) => isBelow(path, home))));
-  return [...kept.map((path) => directive('keep', path)), ...homes.map((home) => directive('hide', home))];
+  const { form, protectHome, writes } = spec.root;
+  if (protectHome === 'no') return [];
+  const own = ownHomes(spec);
+  const homes = HOMES.filter((home) => (form.by !== 'host' || directories.has(home)) && !own.includes(home));
+  const kept = outermost([...own, ...writes].filter((path) => homes.some((home) => isBelow(path, home))));
+  const word = protectHome === 'yes' ? 'hide' : 'readonly';
+  return [...kept.map((path) => directive('keep', path)), ...homes.map((home) => directive(word, home))];
 }
 
 /** What the host's /sys shows of its network, where a jail's own is made too late to be shown. */
@@ -176,33 +181,4 @@ function kernelViews({ jail }: VassalSpec, { cgroups, rootless }: JailRun): read
     ...(rootless === undefined ? [] : BELOW_SYS),
     ...(ownGroup ? [directive('cgroup2', '/sys/fs/cgroup')] : []),
   ];
-}
-
-/** Directories of the host that the jail puts something of its own over. */
-function coveredDirectories(jail: JailSpec): readonly string[] {
-  if (!jail.namespaces.includes('mnt')) return [];
-  return [
-    '/run',
-    '/var/run',
-    ...(jail.privateTmp ? ['/tmp', '/var/tmp', '/dev/shm'] : []),
-    ...(jail.privateDev ? ['/dev'] : []),
-  ];
-}
-
-/** Host paths that the operator says the vassal uses; a tenant's word opens nothing of the emperor's. */
-function ownPaths({ app, identity, lifecycle, owner }: VassalSpec): readonly string[] {
-  const written = [...app.command, app.chdir, app.envFile, ...lifecycle.touchReload];
-  return [identity.home, ...(owner.powers === 'operator' ? written : [])].flatMap((path) =>
-    path?.startsWith('/') === true ? [plain(path)] : [],
-  );
-}
-
-/** Those that lie below none of the others. */
-function outermost(paths: readonly string[]): readonly string[] {
-  const unique = [...new Set(paths)];
-  return unique.filter((path) => !unique.some((other) => other !== path && isBelow(path, other)));
-}
-
-function isBelow(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
 }

@@ -8,8 +8,9 @@ import { environmentDirectives, notifyPathOf, workingDirectoryOf } from './envir
 import { filterDirectives } from './filters.ts';
 import { hookDirectives } from './hooks.ts';
 import { joiningDirectives } from './joining.ts';
-import { mountDirectives, plain } from './mounts.ts';
+import { mountDirectives } from './mounts.ts';
 import { cloneFlags } from './namespaces.ts';
+import { plain } from './path.ts';
 import { rootDirectives } from './root.ts';
 import type { JailRun } from './run.ts';
 import { schedulingDirectives } from './scheduling.ts';
@@ -49,13 +50,14 @@ export function planJail(
   const run = { ...given, rootless: host.rootless };
   const { identity, jail, app, lifecycle } = spec;
   const { namespaces } = jail;
+  const notifyPath = notifyPathOf(spec, run);
   const scoped = identity.noNewPrivs && host.landlockAbi >= SCOPING_ABI;
   return [
     ...cgroupDirectives(run.cgroups),
     ...(namespaces.length === 0 ? [] : [directive('unshare', cloneFlags(namespaces))]),
     ...joiningDirectives(spec, run),
     ...hookDirectives(spec, run),
-    ...rootDirectives(spec, run),
+    ...rootDirectives(spec, host.paths),
     ...mountDirectives(spec, host.paths, run),
     ...(jail.hostname === undefined ? [] : [directive('hostname', jail.hostname)]),
     ...(namespaces.includes('net') ? [directive('loopback')] : []),
@@ -70,13 +72,19 @@ export function planJail(
     ...(scoped ? [directive('landlock-scope', SCOPES)] : []),
     ...filterDirectives(spec, host),
     directive('umask', app.umask.toString(8)),
-    directive('notify', notifyPathOf(spec, run)),
+    ...(notifyPath === undefined ? [] : [directive('notify', notifyPath)]),
     ...readyDirectives(lifecycle.ready),
     ...lifecycle.touchReload.map((path) => directive('touch', plain(path))),
-    directive('chdir', workingDirectoryOf(spec)),
+    directive('chdir', placeOf(spec)),
     ...environmentDirectives(spec, run),
     ...app.command.map((word) => directive('arg', word)),
   ];
+}
+
+/** A root of its own may lack what stands before a `..`. */
+function placeOf(spec: VassalSpec): string {
+  const cwd = workingDirectoryOf(spec);
+  return spec.root.form.by === 'minimal' ? plain(cwd) : cwd;
 }
 
 function directive(word: DirectiveWord, ...args: readonly (string | number)[]): Directive {

@@ -1,5 +1,5 @@
 import { getSystemErrorMap } from 'node:util';
-import { coverOf } from '../jail/mounts.ts';
+import { coverOf } from '../jail/views.ts';
 import type { VassalSpec } from '../spec/spec.ts';
 import type { LaunchFailure } from './facts.ts';
 import { type HookStage, hookFailure, isHookStage } from './hook-failure.ts';
@@ -251,13 +251,15 @@ function tooManyProcesses(): FailureText {
 }
 
 /** Which part of the jail takes a host path away, and what to do about it. */
-function withoutCover(path: string, { jail, identity, owner }: VassalSpec): string | undefined {
-  const cover = coverOf(path, jail);
+function withoutCover(path: string, spec: VassalSpec): string | undefined {
+  const { jail, identity, owner, root } = spec;
+  const cover = coverOf(path, spec);
+  if (cover === '/') return `a minimal root shows what is named only: bind-ro = ${path}`;
   if (cover === '/tmp' || cover === '/var/tmp') {
     return 'private-tmp gives the app a /tmp of its own: put it elsewhere, or say private-tmp = no';
   }
   if (cover !== undefined) return `the jail has a ${cover} of its own: put it elsewhere`;
-  if (!jail.namespaces.includes('mnt')) return undefined;
+  if (!jail.namespaces.includes('mnt') || root.protectHome !== 'yes') return undefined;
   const under = (directory: string): boolean => path.startsWith(`${directory}/`);
   const inHome = (under('/home') || under('/root')) && !(identity.home !== undefined && under(identity.home));
   if (!inHome) return undefined;

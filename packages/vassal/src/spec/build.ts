@@ -2,7 +2,7 @@ import { type Diagnostic, hasErrors } from '@emperor/common/diagnostic';
 import { decodeTable } from '@emperor/common/options/decode';
 import { formatValue } from '@emperor/common/options/kinds';
 import type { Layer, Option } from '@emperor/common/options/option';
-import { coverOf } from '../jail/mounts.ts';
+import { coverOf } from '../jail/views.ts';
 import { HOOK_PHASES } from '../options/hook.ts';
 import { type VassalOptionName, type VassalValues, vassalOptions } from '../options/index.ts';
 import type { AccountsQuery } from './accounts.ts';
@@ -16,7 +16,8 @@ import { LIMIT_RULES } from './limit-rules.ts';
 import { limitsOf, schedulingOf } from './limits.ts';
 import { NAMESPACE_RULES } from './namespace-rules.ts';
 import { applyBounds, type Bounds, builtInBounds } from './policy.ts';
-import { ROOT_RULES, rootOf } from './root.ts';
+import { rootOf } from './root.ts';
+import { ROOT_RULES } from './root-rules.ts';
 import { CROSS_OPTION_RULES } from './rules.ts';
 import type { SpecSource } from './source.ts';
 import type { JailSpec, LifecycleSpec, VassalSpec } from './spec.ts';
@@ -158,7 +159,7 @@ function assemble(
       noNewPrivs: values['no-new-privs'],
     },
     jail: jailOf(values),
-    root: rootOf(values),
+    root: rootOf(values, values.unshare.includes('mnt')),
     joining: joiningOf(values),
     hooks: hooksOf(values),
     filters: filtersOf(values),
@@ -207,20 +208,25 @@ function lifecycleOf(values: VassalValues): LifecycleSpec {
 }
 
 /** A program or directory of the host that is not in the jail: said before the launch fails of it. */
-function lostPaths({ app, jail }: VassalSpec, source: SpecSource): readonly Diagnostic[] {
+function lostPaths(spec: VassalSpec, source: SpecSource): readonly Diagnostic[] {
+  const { app } = spec;
   const paths: readonly (readonly [VassalOptionName, string | undefined])[] = [
     ['command', app.command[0]],
     ['chdir', app.chdir],
     ['env-file', app.envFile],
   ];
   return paths.flatMap(([key, path]) => {
-    const cover = path === undefined ? undefined : coverOf(path, jail);
+    const cover = path === undefined ? undefined : coverOf(path, spec);
     if (cover === undefined) return [];
     const message = `${path} is not in the jail, which has a ${cover} of its own`;
-    const hint = cover.endsWith('/tmp') ? 'put it elsewhere, or say private-tmp = no' : 'put it elsewhere';
     const { file, line } = writtenOf(source, key) ?? { file: source.file, line: undefined };
-    return [{ severity: 'warning', file, line, key, message, hint }];
+    return [{ severity: 'warning', file, line, key, message, hint: hintForLost(path ?? '', cover) }];
   });
+}
+
+function hintForLost(path: string, cover: string): string {
+  if (cover === '/') return `show it to the app: bind-ro = ${path}`;
+  return cover.endsWith('/tmp') ? 'put it elsewhere, or say private-tmp = no' : 'put it elsewhere';
 }
 
 function provenance(source: SpecSource, { values, reasons }: Draft): readonly Provenance[] {

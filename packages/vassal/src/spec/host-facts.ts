@@ -65,4 +65,10 @@ export type HostPaths = {
   /** System accounts (uid or gid < 1000, and nobody) as passwd and group lines. */
   readonly systemUsers: readonly string[];
   readonly systemGroups: readonly string[];
+  /** What of the host stands in every minimal root: /usr, what leads to it, and some files of /etc. */
+  readonly minimal: readonly MinimalPart[];
 };
+
+export type MinimalPart =
+  | { readonly by: 'bind'; readonly path: string }
+  | { readonly by: 'link'; readonly path: string; readonly target: string };

@@ -41,6 +41,7 @@ test('a command alone gets the whole default jail', () => {
 
   expect(plan.filter((line) => !/^(mask|readonly|file|env|cgroup|counter|seccomp)/.test(line))).toEqual([
     'unshare 771883008',
+    'root host / sd',
     'scratch /run/emperor/scratch/blog',
     'private-tmp 536870912 131072',
     'private-dev',
@@ -259,7 +260,9 @@ test("the emperor's directories are hidden, but where the vassal's own files lie
   expect(
     lines(planJail(spec, host, runOf(spec, { hide }))).filter((line) => line.startsWith('hide')),
   ).toEqual(['hide /home', 'hide /root', 'hide /var/lib/emperor']);
-  expect(jailNotes(spec, hide).slice(0, 1)).toEqual(['/srv/vassals is not hidden from the app: its own files lie below']);
+  expect(jailNotes(spec, hide).slice(0, 1)).toEqual([
+    '/srv/vassals is not hidden from the app: its own files lie below',
+  ]);
 });
 
 test("a tenant's own word opens neither another home nor a directory of the emperor's", () => {

@@ -81,6 +81,18 @@ test('every option of the table changes the revision and is seen by the diff', (
     'landlock-ro': '/srv',
     'landlock-rw': '/srv',
     'landlock-exec': '/srv',
+    root: 'minimal',
+    namespace: '/ns',
+    'namespace-keep-mount': '/data',
+    'pivot-root': '/ns /ns/old',
+    chroot: '/ns',
+    overlay: '/a::/b',
+    bind: '/a:/b',
+    'bind-ro': '/a:/b',
+    tmpfs: '/a',
+    mask: '/a',
+    write: '/a',
+    'protect-home': 'no',
     'memory-max': '1G',
     'cpu-max': '50%',
     'pids-max': '9',
@@ -116,6 +128,7 @@ test('every option of the table changes the revision and is seen by the diff', (
     'gid-map': { unshare: 'mnt,user', uid: '5' },
     'setns-socket-skip': { 'setns-socket': '/run/ns' },
     'setns-preopen': { 'setns-socket': '/run/ns' },
+    'namespace-keep-mount': { namespace: '/ns' },
   };
   for (const key of Object.keys(OPTION_VALUES)) {
     const before = specOf(needs[key] ?? {});
