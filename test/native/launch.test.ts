@@ -268,6 +268,14 @@ describe.skipIf(!isRoot)('launch', () => {
       ['a host that is a name', [['ready-tcp', 'localhost', '80']], 'ready-tcp'],
       ['a port that is none', [['ready-tcp', '127.0.0.1', '0']], 'ready-tcp'],
       ['a soft limit above the hard one', [['rlimit', '7', '2', '1']], 'rlimit'],
+      ['a nice value that is none', [['nice', '20']], 'nice'],
+      ['two minus signs', [['nice', '--5']], 'nice'],
+      ['an I/O class that is none', [['ionice', '4', '0']], 'ionice'],
+      ['an I/O level that is none', [['ionice', '2', '8']], 'ionice'],
+      ['real time without a priority', [['sched', '1', '0']], 'sched'],
+      ['a priority without real time', [['sched', '0', '1']], 'sched'],
+      ['a policy of deadlines', [['sched', '6', '1']], 'sched'],
+      ['an OOM score that is none', [['oom-score-adj', '-1001']], 'oom-score-adj'],
     ] as const)('spec: %s', async (_, words, wrong) => {
       const bare = [['gid', '1'], ['caps', '0'], ['arg', 'true'], ...words];
       const whole = words.some(([word]) => word === 'uid') ? bare : [...bare, ['uid', '1']];

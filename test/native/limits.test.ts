@@ -43,6 +43,21 @@ describe.skipIf(!isRoot)('limits and control groups', () => {
     expect(peek(`/proc/${app}/status`)).toMatch(/^Umask:\s+0022$/m);
   });
 
+  test('scheduling is what was asked for', async () => {
+    const extra = [
+      ['nice', '-3'],
+      ['sched', '3', '0'],
+      ['oom-score-adj', '250'],
+    ];
+    const { init, app } = await keeper.run(1, world.jail(1, ['sleep', '60'], { extra }));
+
+    for (const pid of [init, app]) {
+      const fields = (peek(`/proc/${pid}/stat`) ?? '').split(') ')[1]?.split(' ') ?? [];
+      expect([fields[16], fields[38]]).toEqual(['-3', '3']);
+      expect(peek(`/proc/${pid}/oom_score_adj`)).toBe('250\n');
+    }
+  });
+
   test('init and app live in the group, the keeper does not', async () => {
     const { init, app } = await keeper.run(1, world.jail(1, ['sleep', '60']));
 

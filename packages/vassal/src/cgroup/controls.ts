@@ -98,9 +98,8 @@ export const CONTROLS: Readonly<Record<ControlName, Control>> = {
   cpuset: {
     controller: 'cpuset',
     asked: ({ cpuset }) => (cpuset.length === 0 ? undefined : formatCpuset(cpuset)),
-    // A line end is the kernel's "all": an empty write would not reach it.
-    v2: one('cpuset.cpus', ({ cpuset }) => formatCpuset(cpuset), '\n'),
-    // Lifted by the CPUs of the group above: see limits.ts.
+    // Lifted by the CPUs that there are: see limits.ts.
+    v2: one('cpuset.cpus', ({ cpuset }) => formatCpuset(cpuset), undefined),
     v1: one('cpuset.cpus', ({ cpuset }) => formatCpuset(cpuset), undefined),
   },
   'pids-max': {

@@ -135,7 +135,8 @@ function limitOf(
 }
 
 function liftOf(name: ControlName, version: 'v1' | 'v2', host: CgroupHost): readonly FileWrite[] {
-  if (name !== 'cpuset' || version === 'v2') return liftLimit(name, version);
+  if (name !== 'cpuset') return liftLimit(name, version);
+  // No version takes the CPUs of a group with processes away: it gets all that there are.
   return host.cpuset === undefined ? [] : [{ file: 'cpuset.cpus', value: host.cpuset.cpus }];
 }
 

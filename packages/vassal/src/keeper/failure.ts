@@ -88,7 +88,9 @@ const KNOWN: ReadonlyMap<string, Text> = new Map<string, Text>([
     'exec EACCES',
     ({ what, spec }) => ({
       message: `${what} may not be executed by ${userOf(spec)}`,
-      hint: 'give it the x bit (chmod +x), and its directories too; a file system mounted noexec never runs anything',
+      hint:
+        closedByLandlock(spec) ??
+        'give it the x bit (chmod +x), and its directories too; a file system mounted noexec never runs anything',
     }),
   ],
   [
@@ -161,6 +163,27 @@ const KNOWN: ReadonlyMap<string, Text> = new Map<string, Text>([
     }),
   ],
   ['cgroup EAGAIN', tooManyProcesses],
+  [
+    'cgroup EINVAL',
+    ({ what }) => ({
+      message: `the kernel does not take what is asked of a control group: ${what}`,
+      hint: 'see the limits of the vassal file, cgroup-opt first',
+    }),
+  ],
+  [
+    'cgroup ENOENT',
+    ({ what }) => ({
+      message: `the control group has no such file: ${what}`,
+      hint: 'cgroup-opt names a file that this kernel has not; or somebody took its controller away: restart the emperor',
+    }),
+  ],
+  [
+    'cgroup EBUSY',
+    ({ what }) => ({
+      message: `processes are in the way: ${what}`,
+      hint: 'on control groups v2 a directory that cgroup names, and every one above it but the root, may hold groups or processes, not both',
+    }),
+  ],
   ['namespaces EAGAIN', tooManyProcesses],
   ['init EAGAIN', tooManyProcesses],
   [
@@ -206,6 +229,13 @@ const KNOWN: ReadonlyMap<string, Text> = new Map<string, Text>([
     }),
   ],
   [
+    'limits EACCES',
+    ({ what }) => ({
+      message: `the emperor may not give ${what}`,
+      hint: 'run it as root, with CAP_SYS_NICE and CAP_SYS_RESOURCE, or remove the option',
+    }),
+  ],
+  [
     'landlock EOPNOTSUPP',
     () => ({
       message: 'Landlock is turned off in this kernel',
@@ -213,6 +243,12 @@ const KNOWN: ReadonlyMap<string, Text> = new Map<string, Text>([
     }),
   ],
 ]);
+
+function closedByLandlock(spec: VassalSpec | undefined): string | undefined {
+  return spec?.filters.landlock === undefined
+    ? undefined
+    : 'its landlock lists close everything they do not name: it, the interpreter after #! and its libraries need landlock-exec, besides the x bit for its user';
+}
 
 function noProgram({ what, spec }: About): FailureText {
   const covered = spec === undefined ? undefined : withoutCover(what, spec);
