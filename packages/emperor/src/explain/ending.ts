@@ -38,7 +38,7 @@ function explainExit(ended: Extract<Ended, { by: 'exit' }>, limits: LimitsSpec |
   const [first] = others;
   const what = [describeEnd(exit, memory), ...others.map((each) => each.what)].join('; ');
   if (memory !== undefined) return { what, hint: MEMORY_HINT };
-  return { what, hint: first?.hint ?? (exit.by === 'code' ? codeHint(exit.code) : undefined) };
+  return { what, hint: first?.hint ?? (exit.by === 'code' ? codeHint(exit.code) : signalHint(exit.signal)) };
 }
 
 function describeEnd(exit: Exit, memory: string | undefined): string {
@@ -61,6 +61,11 @@ export function limitBehind(
 
 export function describeExit(exit: Exit): string {
   return exit.by === 'code' ? `exited with code ${exit.code}` : `killed by ${exit.signal}`;
+}
+
+function signalHint(signal: string): string | undefined {
+  if (signal !== 'SIGSYS') return undefined;
+  return 'it called the kernel as a 32-bit program does, which no seccomp list knows: seccomp = none lets it';
 }
 
 function codeHint(code: number): string | undefined {

@@ -5,6 +5,7 @@ import { initCallsOf } from '../seccomp/init-calls.ts';
 import { decodeWord, splitList } from '../seccomp/words.ts';
 import { type Draft, grant, isExplicit, type Rule, type RuleContext, report, unmet } from './draft.ts';
 import type { VassalSpec } from './spec.ts';
+import { unmetSeverity } from './unmet.ts';
 
 /** What the kernel refuses to the app beyond its rights. */
 export type FiltersSpec = {
@@ -83,39 +84,38 @@ const seccompRule: Rule = (draft, context) => {
   const { seccomp: wish, 'no-new-privs': noNewPrivs } = draft.values;
   if (wish.by !== 'words') return draft;
   const { architecture, hasSeccomp } = context.host;
-  if (!noNewPrivs) return without(draft, context, 'needs no-new-privs');
+  const asked = wish.words.join(',');
+  if (!noNewPrivs) return withoutPrivs(draft, context);
   if (architecture === undefined || !hasSeccomp) {
-    const because = hasSeccomp
-      ? 'no system calls are known of this machine'
-      : 'the kernel has no seccomp filters';
-    return without(draft, context, unmet('seccomp', wish.words.join(','), 'none', because));
+    const because = hasSeccomp ? 'no system calls are known of this machine' : 'it has no seccomp filters';
+    return withoutKernel(draft, context, unmet('seccomp', asked, 'none', because));
   }
   const needed = initCallsOf({ probes: false, touches: false, hooks: false });
   const { cap: capabilities } = draft.values;
   const stubborn = stubbornCalls({ words: wish.words, architecture, capabilities, needed });
   if (stubborn.length === 0) return draft;
-  const message = unmet(
-    'seccomp',
-    wish.words.join(','),
-    `${stubborn.join(', ')} all the same`,
-    'init needs them',
-  );
+  const message = unmet('seccomp', asked, `${stubborn.join(', ')} all the same`, 'init needs them');
   return report(draft, context, { severity: 'warning', key: 'seccomp', message, hint: undefined });
 };
 
-/** The default falls away, said where it is more than a matter of options; written explicitly it is an error. */
-function without(draft: Draft, context: RuleContext, message: string): Draft {
+/** The default is nothing that anybody asked for. */
+function withoutPrivs(draft: Draft, context: RuleContext): Draft {
+  const message = 'needs no-new-privs';
   const none = grant(draft, 'seccomp', { by: 'none' }, message);
-  if (isExplicit(context.source, 'seccomp')) {
-    const hint = 'remove this line, or say seccomp = none';
-    return report(none, context, { severity: 'error', key: 'seccomp', message, hint });
-  }
-  if (!draft.values['no-new-privs']) return none;
+  if (!isExplicit(context.source, 'seccomp')) return none;
+  const hint = 'remove this line, or say seccomp = none';
+  return report(none, context, { severity: 'error', key: 'seccomp', message, hint });
+}
+
+function withoutKernel(draft: Draft, context: RuleContext, message: string): Draft {
+  const none = grant(draft, 'seccomp', { by: 'none' }, message);
+  const isWish = isExplicit(context.source, 'seccomp');
+  const severity = unmetSeverity(draft.values, isWish ? 'isolation' : 'limit');
   return report(none, context, {
-    severity: 'warning',
+    severity,
     key: 'seccomp',
     message,
-    hint: 'seccomp = none says the same',
+    hint: 'seccomp = none asks for nothing',
   });
 }
 
@@ -146,12 +146,13 @@ const landlockRule: Rule = (draft, context) =>
     if (landlockAbi >= abi) return before;
     const because = landlockAbi === 0 ? 'it has no Landlock' : `its Landlock is of ABI ${landlockAbi}`;
     const message = unmet(key, asked.join(',') || 'none', 'no such restriction', because);
-    return report(before, context, {
-      severity: 'error',
+    const reported = report(before, context, {
+      severity: unmetSeverity(before.values, 'isolation'),
       key,
       message,
       hint: `Linux ${since} has it, with landlock in lsm=`,
     });
+    return grant(reported, key, key === 'tcp-bind' || key === 'tcp-connect' ? undefined : [], message);
   }, draft);
 
 /** What an older Landlock does not restrict, though the lists ask for it. */
@@ -174,7 +175,8 @@ const partialLandlockRule: Rule = (draft, context) => {
       `less: ${gap}`,
       `its Landlock is of ABI ${landlockAbi}`,
     );
-    return report(before, context, { severity: 'warning', key, message, hint: undefined });
+    const severity = unmetSeverity(before.values, 'limit');
+    return report(before, context, { severity, key, message, hint: undefined });
   }, draft);
 };
 
@@ -189,7 +191,8 @@ const securityModuleRule: Rule = (draft, context) => {
     if (asked === undefined || context.host.securityModules.has(key)) return before;
     const message = unmet(key, asked, 'none', `${name} is not active`);
     const hint = `remove this line, or add ${key} to the lsm= boot parameter`;
-    return report(before, context, { severity: 'error', key, message, hint });
+    const severity = unmetSeverity(before.values, 'isolation');
+    return grant(report(before, context, { severity, key, message, hint }), key, undefined, message);
   }, draft);
 };
 

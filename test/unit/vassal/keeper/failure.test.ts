@@ -41,6 +41,14 @@ test.each([
   );
 });
 
+test('a program that Landlock closes is told with the list that opens it', () => {
+  const hint = (spec: ReturnType<typeof specOf>) =>
+    hintForFailure({ stage: 'exec', errno: EACCES, what: '/srv/app/run' }, spec).hint;
+
+  expect(hint(specOf({ 'landlock-ro': '/srv' }))).toContain('landlock-exec');
+  expect(hint(specOf({}))).toContain('chmod +x');
+});
+
 test('a directory that cannot be entered is told with who could not', () => {
   const failure = { stage: 'chdir', errno: EACCES, what: '/srv/blog' } as const;
 

@@ -102,7 +102,7 @@ test('what the kernel has not is said as asked and given, and refused', () => {
   const bare = hostFacts({ hasSeccomp: false });
 
   expect(problems({ seccomp: 'default' }, { host: bare })).toEqual([
-    'error seccomp: asked seccomp=default, kernel gives none: the kernel has no seccomp filters',
+    'error seccomp: asked seccomp=default, kernel gives none: it has no seccomp filters',
   ]);
   expect(problems({ 'landlock-ro': '/srv' }, { host: hostFacts({ landlockAbi: 0 }) })).toEqual([
     'error landlock-ro: asked landlock-ro=/srv, kernel gives no such restriction: it has no Landlock',
@@ -122,10 +122,36 @@ test('a default list that the kernel cannot load is a warning; the vassal runs w
   const host = hostFacts({ hasSeccomp: false });
 
   expect(problems({}, { host })).toEqual([
-    'warning seccomp: asked seccomp=default, kernel gives none: the kernel has no seccomp filters',
+    'warning seccomp: asked seccomp=default, kernel gives none: it has no seccomp filters',
   ]);
   expect(filters({}, { host }).seccomp).toBeUndefined();
   expect(problems({ seccomp: 'none' }, { host })).toEqual([]);
+});
+
+test('when-unsupported = warn takes what cannot be had away and says so', () => {
+  const host = hostFacts({ landlockAbi: 0, hasSeccomp: false, securityModules: new Set() });
+  const written = {
+    'when-unsupported': 'warn',
+    seccomp: 'default',
+    'landlock-ro': '/srv',
+    'tcp-bind': '80',
+    apparmor: 'web',
+  };
+
+  expect(problems(written, { host }).map((line) => line.split(':')[0])).toEqual([
+    'warning seccomp',
+    'warning landlock-ro',
+    'warning tcp-bind',
+    'warning apparmor',
+  ]);
+  expect(filters(written, { host })).toEqual({
+    seccomp: undefined,
+    landlock: undefined,
+    tcpBind: undefined,
+    tcpConnect: undefined,
+    apparmor: undefined,
+    selinux: undefined,
+  });
 });
 
 test('rights of newer kernels are left out of Landlock lists, and that is said', () => {
