@@ -130,14 +130,14 @@ test('what cpu-max took is counted, and why names it', async () => {
 });
 
 test('refused forks are counted on a running vassal', async () => {
-  writeProbe('bomb', 'forks 100', 'pids-max = 20');
-  await printed('bomb', /^forked \d+ EAGAIN/);
+  writeProbe('forker', 'forks 100', 'pids-max = 20');
+  await printed('forker', /^forked \d+ EAGAIN/);
 
-  const bomb = await vassalWhen('bomb', ({ pidsMaxHits }) => pidsMaxHits > 0);
+  const forker = await vassalWhen('forker', ({ pidsMaxHits }) => pidsMaxHits > 0);
 
-  assert.equal(bomb.state, 'running');
-  assert.match((await why('bomb')).answer, /fork refused: pids-max 20 reached (once|\d+ times)/);
-  await forget('bomb');
+  assert.equal(forker.state, 'running');
+  assert.match((await why('forker')).answer, /fork refused: pids-max 20 reached (once|\d+ times)/);
+  await forget('forker');
 });
 
 test('cgroup puts a vassal below a group of one’s own, with controllers passed on, and removes what it made', async () => {
