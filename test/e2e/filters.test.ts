@@ -1,5 +1,5 @@
-import { chmodSync, chownSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
+import { chmodSync, chownSync, existsSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { architectureOf, CALL_TABLES } from '../../packages/vassal/src/seccomp/architecture.ts';
@@ -52,6 +52,17 @@ function writeAsTenant(file: string, text: string): void {
   renameSync(staged, emperor.path(file));
 }
 
+function ask(port: number, request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const peer = connect(port, '127.0.0.1', () => peer.write(request));
+    peer.once('data', (bytes: Buffer) => {
+      peer.destroy();
+      resolve(bytes.toString());
+    });
+    peer.once('error', reject);
+  });
+}
+
 const NEW_USER = '0x10000000';
 
 test('every app runs under a filter', async () => {
@@ -94,6 +105,46 @@ test('the default list denies what no program needs', async () => {
     'unshare:0x400': 'ok',
     'clone:17:0:0:0:0': 'ok',
   });
+});
+
+test.skipIf(!existsSync('/usr/bin/redis-server'))('redis serves under the default list', async () => {
+  const port = await freePort();
+  emperor.write(
+    'redis.ini',
+    vassalFile(`redis-server --port ${port} --bind 127.0.0.1 --save '' --dir /tmp`, `ready = tcp:${port}`),
+  );
+  await emperor.running('redis');
+
+  expect(await ask(port, 'PING\r\nSAVE\r\n')).toContain('+PONG');
+});
+
+test.each([
+  ['perl', 'perl -e "print qq(done\\n)"'],
+  ['java', 'java -version'],
+  ['php', 'php -r "echo 1;"'],
+  ['ruby', 'ruby -e "Thread.new { puts 1 }.join"'],
+  ['python3', 'python3 -c "import multiprocessing as m; m.Pool(2).map(abs, [1])"'],
+  ['node', 'node -e "new (require(`worker_threads`).Worker)(``, { eval: true })"'],
+])('%s, where it is, runs to its end under the default list', async (program, command) => {
+  if (!existsSync(`/usr/bin/${program}`)) return;
+  emperor.write('blog.ini', vassalFile(command, 'restart = never'));
+
+  const { lastExit } = await emperor.waitFor('blog', (seen) => seen.lastExit !== null);
+  expect(`${program} ${JSON.stringify(lastExit)}\n${emperor.log('blog').join('\n')}`).toContain('"code":0');
+});
+
+test('hooks as the user run under a narrow list', async () => {
+  emperor.write(
+    'blog.ini',
+    vassalFile(
+      'sleep 100',
+      'seccomp = @default, @basic-io, @file-system',
+      'hook-as-user = exec:/bin/echo hooked',
+    ),
+  );
+
+  await emperor.running('blog');
+  expect(await emperor.printed('blog', 'hooked')).toEqual(['hooked']);
 });
 
 test('seccomp = none loads no filter', async () => {
