@@ -129,10 +129,17 @@ export class FakeWorld {
 
   /** The file of this vassal now says `spec`; undefined: it is gone. */
   write(name: string, spec: VassalSpec | undefined, revision = 'a', stamp = '1'): Held {
+    const held = this.read(name, spec, revision, stamp);
+    this.emperor.reorder();
+    return held;
+  }
+
+  /** The same while others are still to be read: who waits for whom is not known yet. */
+  read(name: string, spec: VassalSpec | undefined, revision = 'a', stamp = '1'): Held {
+    this.emperor.unsettleOrder();
     const held = this.emperor.hold(named(name));
     held.file = spec === undefined ? undefined : fileOf(spec, revision, stamp);
     held.gone = spec === undefined;
-    this.emperor.reorder();
     this.emperor.mark(held);
     return held;
   }

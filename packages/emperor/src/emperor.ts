@@ -49,6 +49,8 @@ export class Emperor {
   #edges: Edges = new Map();
   #dependents: ReadonlyMap<VassalName, readonly VassalName[]> = new Map();
   #cyclic: ReadonlySet<VassalName> = new Set();
+  /** Files are being read: who waits for whom is not known yet. */
+  #unordered = false;
 
   constructor(parts: EmperorParts) {
     this.#parts = parts;
@@ -125,8 +127,14 @@ export class Emperor {
     for (const held of this.#vassals.values()) this.mark(held);
   }
 
+  /** Files are about to be read: whoever starts after others waits for `reorder`. */
+  unsettleOrder(): void {
+    this.#unordered = true;
+  }
+
   /** The files changed: who waits for whom may have too. */
   reorder(): void {
+    this.#unordered = false;
     const edges = new Map<VassalName, readonly VassalName[]>();
     for (const held of this.#vassals.values()) {
       const befores = startAfterOf(held).filter((name) => this.#mayWaitFor(held, name));
@@ -135,6 +143,7 @@ export class Emperor {
     this.#edges = edges;
     this.#cyclic = cyclic(edges);
     this.#dependents = dependents(edges);
+    for (const held of this.#vassals.values()) if (startAfterOf(held).length > 0) this.mark(held);
   }
 
   /** Names in `start-after` that are not this owner's to wait for: a wait would order their stop, too. */
@@ -228,9 +237,13 @@ export class Emperor {
     return {
       wanted: wantedOf(held, this.#closing),
       seen: seenOf(held),
-      neighbours: { startBlocked: this.waitsFor(held).length > 0, stopBlocked: this.#isStopBlocked(held) },
+      neighbours: { startBlocked: this.#isStartBlocked(held), stopBlocked: this.#isStopBlocked(held) },
       diff: this.#parts.diff,
     };
+  }
+
+  #isStartBlocked(held: Held): boolean {
+    return (this.#unordered && startAfterOf(held).length > 0) || this.waitsFor(held).length > 0;
   }
 
   #isStopBlocked(held: Held): boolean {

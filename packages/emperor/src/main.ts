@@ -66,11 +66,7 @@ export async function runEmperor(settings: EmperorSettings, startedBy: StartedBy
   const over = untilSignalled({ emperor, log, clock, lookAgain });
   startedBy.letHandoverThrough();
 
-  const world = buildWorld({ emperor, host, clock, log });
-  const adopted = await adoptKeepers({ world, host, log });
-  await source.begin();
-  emperor.begin(executorsIn(world));
-  replayAdopted(world);
+  const adopted = await begin(run, source);
   log.info('emperor runs', {
     version: VERSION,
     vassals: emperor.vassals.size,
@@ -102,6 +98,20 @@ export async function runEmperor(settings: EmperorSettings, startedBy: StartedBy
   await control.close();
   await closeHost(host, end, log);
   return 0;
+}
+
+/** Adopt what was left, read the files, begin. Resolves with the number of adopted keepers. */
+async function begin({ host, clock, log, emperor }: Run, source: Source): Promise<number> {
+  const world = buildWorld({ emperor, host, clock, log });
+  const adopted = await adoptKeepers({ world, host, log });
+  const executors = executorsIn(world);
+  // Where nothing was left, the first vassals start while the files of the others are read.
+  const isAnew = emperor.vassals.size === 0;
+  if (isAnew) emperor.begin(executors);
+  await source.begin();
+  if (!isAnew) emperor.begin(executors);
+  replayAdopted(world);
+  return adopted;
 }
 
 const END: Readonly<Record<EndOfRun, string>> = {

@@ -121,6 +121,7 @@ export class Source {
     );
     const texts = changed.map((file) => ({ file, text: fileText(file) }));
     if (texts.length > 0) await decoder.prepare(texts.map(({ text }) => text));
+    if (texts.length > 0) this.#parts.emperor.unsettleOrder();
     const pace = pacedBy(this.#parts.clock, LONGEST_TURN_MS);
     for (const { file, text } of texts) {
       await pace();

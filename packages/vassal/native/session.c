@@ -28,6 +28,9 @@ uint64_t session_start_ticks(void)
     return parse_number(at + 1, UINT64_MAX, &ticks) ? ticks : 0;
 }
 
+/* All others have their default disposition there, and so here. */
+static const int ignored_by_spawner[] = {SIGCHLD, SIGPIPE};
+
 /* Nothing of who started us: no terminal, no descriptor, no environment, no disposition. All signals are
  * blocked; the only ones read are those of children. */
 void session_leave_parent(struct keeper *keeper, const struct keeper_start *start)
@@ -45,8 +48,8 @@ void session_leave_parent(struct keeper *keeper, const struct keeper_start *star
     if (keeper->listener < 0 || keeper->keepers_dir < 0 || sys_close_range(5, ~0U, 0) < 0)
         _exit(1);
 
-    for (int number = 1; number < NSIG; number++)
-        (void)sigaction(number, &action, NULL);
+    for (size_t i = 0; i < LENGTH(ignored_by_spawner); i++)
+        (void)sigaction(ignored_by_spawner[i], &action, NULL);
     sigfillset(&set);
     sigemptyset(&action.sa_mask);
     sigaddset(&action.sa_mask, SIGCHLD);

@@ -158,11 +158,14 @@ int user_namespace_enter_own(void)
     return -error;
 }
 
-/* No signal ends the spawner, only end-of-file does; nobody waits for its keepers. */
+/* No signal ends the spawner, only end-of-file does; nobody waits for its keepers. What we were started with
+ * ends here: keepers take our dispositions over (session.c). */
 static void settle_signals(void)
 {
-    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction ignore = {.sa_handler = SIG_IGN}, standard = {.sa_handler = SIG_DFL};
     sigset_t set;
+    for (int number = 1; number < NSIG; number++)
+        (void)sigaction(number, &standard, NULL);
     (void)sigaction(SIGCHLD, &ignore, NULL);
     (void)sigaction(SIGPIPE, &ignore, NULL);
     sigfillset(&set);

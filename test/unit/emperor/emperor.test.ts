@@ -50,6 +50,18 @@ test('a limit is changed without a new generation', async () => {
   expect(held.attempt?.revision).toBe('b');
 });
 
+test('while files are being read, those start that wait for nobody', async () => {
+  const world = new FakeWorld();
+  const app = world.read('app', specOf('app', { startAfter: [specOf('db').name] }));
+  const other = world.read('other', specOf('other'));
+  await world.settle();
+  expect([app.state.is, other.state.is]).toEqual(['stopped', 'running']);
+
+  world.emperor.reorder();
+  await world.settle();
+  expect(app.state.is).toBe('running');
+});
+
 test('an app that ends is replaced at once the first time and waits the second', async () => {
   const world = new FakeWorld();
   const held = world.write('blog', specOf('blog'));

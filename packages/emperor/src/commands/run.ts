@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { setFlagsFromString } from 'node:v8';
 import { hasErrors, renderDiagnostic } from '@emperor/common/diagnostic';
 import { EmperorError } from '@emperor/common/errors';
 import { neutralise } from '@emperor/common/terminal';
@@ -10,9 +11,16 @@ import { type Arguments, type CommandIo, NOTIFY_FLAG, textOf } from './command.t
 const PATH_FLAGS = ['vassals', 'runtime-dir', 'log-dir', 'state-dir'] as const;
 const OTHER_FLAGS = ['log-level', 'log-format'] as const;
 
+/**
+ * The engine optimises what has run this long. By default it spends a third of the emperor's share of a boot of 1,000
+ * on compiling what is soon over (0.7 of 2.2 s of CPU, measured); what stays hot is optimised all the same.
+ */
+const LATE_OPTIMISING = '--interrupt-budget=600000';
+
 /** `emperor run`: the daemon in the foreground; resolves with its exit code when it is over. */
 export async function runRun(args: Arguments, io: CommandIo): Promise<number> {
   const letHandoverThrough = holdHandover();
+  setFlagsFromString(LATE_OPTIMISING);
   const settings = await loadSettings(flagsOf(args));
   for (const diagnostic of settings.diagnostics) io.err(`${linesOf(renderDiagnostic(diagnostic))}\n`);
   if (hasErrors(settings.diagnostics)) {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { generationOf } from '../core/state.ts';
 import type { Held } from '../held.ts';
 import type { Memory } from '../store/memory.ts';
@@ -6,7 +6,7 @@ import type { World } from './world.ts';
 
 /** Hash of a file's text, only ever compared with itself. */
 export function textHash(text: string): string {
-  return createHash('sha256').update(text).digest('base64url').slice(0, 22);
+  return hash('sha256', text, 'base64url').slice(0, 22);
 }
 
 /** What of this vassal must outlive the emperor; undefined while there is no file to speak of. */

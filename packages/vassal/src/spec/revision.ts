@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { canonical, OPTION_VALUES } from './option-values.ts';
 import type { VassalSpec } from './spec.ts';
 
@@ -14,5 +14,5 @@ export function revisionOf(spec: VassalSpec): string {
     owner: { uid: spec.owner.uid, powers: spec.owner.powers },
     values: Object.fromEntries(values),
   });
-  return createHash('sha256').update(said).digest('hex').slice(0, DIGITS);
+  return hash('sha256', said, 'hex').slice(0, DIGITS);
 }
