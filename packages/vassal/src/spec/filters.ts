@@ -145,7 +145,7 @@ const landlockRule: Rule = (draft, context) =>
     const { landlockAbi } = context.host;
     if (landlockAbi >= abi) return before;
     const because = landlockAbi === 0 ? 'it has no Landlock' : `its Landlock is of ABI ${landlockAbi}`;
-    const message = unmet(key, asked.join(',') || 'none', 'no such restriction', because);
+    const message = unmet(key, asked.join(',') || 'none', 'none', because);
     const reported = report(before, context, {
       severity: unmetSeverity(before.values, 'isolation'),
       key,

@@ -105,10 +105,10 @@ test('what the kernel has not is said as asked and given, and refused', () => {
     'error seccomp: asked seccomp=default, kernel gives none: it has no seccomp filters',
   ]);
   expect(problems({ 'landlock-ro': '/srv' }, { host: hostFacts({ landlockAbi: 0 }) })).toEqual([
-    'error landlock-ro: asked landlock-ro=/srv, kernel gives no such restriction: it has no Landlock',
+    'error landlock-ro: asked landlock-ro=/srv, kernel gives none: it has no Landlock',
   ]);
   expect(problems({ 'tcp-bind': 'none' }, { host: hostFacts({ landlockAbi: 3 }) })).toEqual([
-    'error tcp-bind: asked tcp-bind=none, kernel gives no such restriction: its Landlock is of ABI 3',
+    'error tcp-bind: asked tcp-bind=none, kernel gives none: its Landlock is of ABI 3',
   ]);
   expect(
     problems({ apparmor: 'web', selinux: 'a:b:c:d' }, { host: hostFacts({ securityModules: new Set() }) }),
