@@ -84,28 +84,32 @@ export function killProcess(pid: number): void {
 }
 
 /** Where the sampler finds what a running vassal uses; undefined while nothing runs. */
-export function usageTargetOf(host: Host, held: Held): UsageTarget | undefined {
-  const { state, attempt } = held;
-  const generation = generationOf(state);
-  if (
-    generation === undefined ||
-    attempt?.spec === undefined ||
-    !('pids' in state) ||
-    state.pids === undefined
-  ) {
-    return undefined;
-  }
+export function usageTargetsOf(host: Host): (held: Held) => UsageTarget | undefined {
+  // A status asks for all vassals at once, and a generation's groups stay where they are.
+  const known = new WeakMap<VassalSpec, { readonly generation: number; readonly places: UsagePlaces }>();
+  return ({ name, state, attempt }) => {
+    const generation = generationOf(state);
+    const spec = attempt?.spec;
+    if (generation === undefined || spec === undefined || !('pids' in state) || state.pids === undefined)
+      return undefined;
+    const before = known.get(spec);
+    const places = before?.generation === generation ? before.places : usagePlacesOf(host, spec, generation);
+    known.set(spec, { generation, places });
+    return { name, appPid: state.pids.app, sinceMs: state.since, ...places };
+  };
+}
+
+type UsagePlaces = Omit<UsageTarget, 'name' | 'appPid' | 'sinceMs'>;
+
+function usagePlacesOf(host: Host, spec: VassalSpec, generation: number): UsagePlaces {
   const { cgroups } = host.facts;
-  const { limits } = attempt.spec;
-  const place = { ...placeOf(host, attempt.spec, generation), below: limits.cgroups };
+  const { limits } = spec;
+  const place = { ...placeOf(host, spec, generation), below: limits.cgroups };
   const v1 = (controller: 'memory' | 'pids') => {
     const hierarchy = versionOf(cgroups, controller) === 'v1' ? cgroups.v1.get(controller) : undefined;
     return hierarchy === undefined ? undefined : generationDirectory(hierarchy, place);
   };
   return {
-    name: held.name,
-    appPid: state.pids.app,
-    sinceMs: state.since,
     v2: cgroups.v2 === undefined ? undefined : generationDirectory(cgroups.v2, place),
     memoryV1: limits.memoryMaxBytes === undefined ? undefined : v1('memory'),
     pidsV1: limits.pidsMax === undefined ? undefined : v1('pids'),

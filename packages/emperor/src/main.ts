@@ -15,7 +15,7 @@ import { replayAdopted } from './effects/listen.ts';
 import { executorsIn } from './effects/table.ts';
 import { Emperor } from './emperor.ts';
 import { eventOf, launchFailureExplainer } from './explain/events.ts';
-import { usageTargetOf } from './groups.ts';
+import { usageTargetsOf } from './groups.ts';
 import { type Host, openHost } from './host.ts';
 import { KEEPER_BINARY } from './keeper-binary.ts';
 import { winstonLog } from './log/winston-log.ts';
@@ -151,7 +151,7 @@ function controlPortOf(run: Run, source: Source, lookAgain: () => void): Control
     privateUid: host.uids.known,
     idRange: host.idRanges.known,
     rootless: host.facts.rootless,
-    usageTarget: (held) => usageTargetOf(host, held),
+    usageTarget: usageTargetsOf(host),
     explainFailure: launchFailureExplainer,
   });
   return {
