@@ -40,6 +40,15 @@ test.each([
   expect(granted.find((row) => row.key === key)?.granted).toBe('unlimited');
 });
 
+test('when-unsupported = refuse makes an error of what somebody asked for, and of nothing else', () => {
+  const niced = own({ nice: 5, canRaisePriority: false });
+  const severities = (written: Written) =>
+    withHost({ ...written, 'when-unsupported': 'refuse' }, niced).diagnostics.map(({ severity }) => severity);
+
+  expect(severities({ 'memory-high': '64M', nice: '5' })).toEqual(['error']);
+  expect(severities({})).toEqual(['warning']);
+});
+
 test('a kernel without swap accounting, or without weights for disks, says so', () => {
   const limits = { 'memory-max': '64M', 'swap-max': '0' };
 
