@@ -8,7 +8,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 export const VASSALS = '/etc/emperor/vassals';
 export const PROBE = '/srv/app/probe';
-const SOCKET = '/run/emperor/control.sock';
 const PATIENCE_MS = 90_000;
 const LOOK_AGAIN_MS = 200;
 
@@ -33,16 +32,19 @@ export function property(unit, name) {
 }
 
 /** Ask the emperor; the decoded answer, undefined for 404 and while nobody listens. */
-export function ask(path) {
+export function ask(path, runDir = '/run/emperor') {
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath: SOCKET, path, headers: { connection: 'close' } }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (chunk) => {
-        text += chunk;
-      });
-      response.on('end', () => resolve(response.statusCode === 200 ? JSON.parse(text) : undefined));
-    });
+    const asked = request(
+      { socketPath: `${runDir}/control.sock`, path, headers: { connection: 'close' } },
+      (response) => {
+        let text = '';
+        response.setEncoding('utf8');
+        response.on('data', (chunk) => {
+          text += chunk;
+        });
+        response.on('end', () => resolve(response.statusCode === 200 ? JSON.parse(text) : undefined));
+      },
+    );
     asked.on('error', (error) => {
       if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes(error.code)) resolve(undefined);
       else reject(error);

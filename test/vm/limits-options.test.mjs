@@ -7,7 +7,7 @@ import { forget, groupOf, limitOf, printed, running, setUp, vassalWhen, why, wri
 setUp();
 
 const MIB = 1024 ** 2;
-const [disk] = readdirSync('/sys/block').filter((name) => /^(vd|sd)/.test(name));
+const [disk] = readdirSync('/sys/block').filter((name) => /^(vd|sd|nvme)/.test(name));
 const number = readFileSync(`/sys/block/${disk}/dev`, 'utf8').trim();
 
 /** Edit the vassal and wait until what runs is the new revision; it must be the same process. */

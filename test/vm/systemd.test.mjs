@@ -60,6 +60,9 @@ test('a restart of the unit leaves vassals running, and their limits in force', 
   assert.deepEqual([after.pid, after.keeperPid], [blog.pid, blog.keeperPid]);
   assert.equal(limitOf(after.pid, 'memory.max'), String(64 * 1024 ** 2));
   assert.deepEqual((await ask('/v1/emperor')).diagnostics, []);
+  // Nothing had to be killed because it did not end in time.
+  for (const unit of [UNIT, 'emperor-vassals.service', 'emperor-jails.service'])
+    assert.equal(await property(unit, 'Result'), 'success', unit);
 });
 
 test('vassals can be started after a restart of the unit', async () => {
@@ -139,6 +142,27 @@ test('starting emperor-vassals brings all of them back: nobody was marked as sto
 test('at the end of the machine the vassals are asked first, then the emperor', async () => {
   assert.ok((await property('emperor-vassals.service', 'After')).split(' ').includes(UNIT));
   assert.ok(!(await property('emperor-vassals.service', 'Requires')).split(' ').includes(UNIT));
+});
+
+test('an emperor beside other processes in a group is given no controllers, and says so', async () => {
+  await systemctl('stop', 'emperor-vassals.service');
+  const shell =
+    'sleep 1000 & exec emperor run --runtime-dir /run/other --log-dir /var/log/other --state-dir /var/lib/other';
+  await run('systemd-run', ['--unit=other', '-p', 'Delegate=yes', 'sh', '-c', shell]);
+  await until('the other emperor to answer', () => ask('/v1/emperor', '/run/other'));
+  const seen = await until('blog to run', async () => {
+    const vassal = await ask('/v1/vassals/blog', '/run/other');
+    return vassal?.state === 'running' && vassal;
+  });
+
+  const { diagnostics } = await ask('/v1/emperor', '/run/other');
+  assert.match(JSON.stringify(diagnostics), /cgroup\.subtree_control.*EBUSY/);
+  assert.match(JSON.stringify(seen.diagnostics), /asked memory-max=64M, kernel gives none/);
+  assert.equal(seen.state, 'running');
+  await run('emperor', ['shutdown', '--runtime-dir', '/run/other']);
+  await systemctl('stop', 'other.service');
+  await systemctl('start', 'emperor-vassals.service');
+  await running('blog');
 });
 
 test('mounts of jails never show on the host, whose mounts are shared here', async () => {
