@@ -3,7 +3,7 @@ import { diffSpec } from '@emperor/vassal/spec/diff';
 import { OPTION_VALUES } from '@emperor/vassal/spec/option-values';
 import { revisionOf } from '@emperor/vassal/spec/revision';
 import { expect, test } from 'vitest';
-import { ALICE, specOf } from '../../../support/vassal-fixtures.ts';
+import { ALICE, hostFacts, specOf } from '../../../support/vassal-fixtures.ts';
 
 const base = specOf({});
 
@@ -129,10 +129,15 @@ test('every option of the table changes the revision and is seen by the diff', (
     'setns-socket-skip': { 'setns-socket': '/run/ns' },
     'setns-preopen': { 'setns-socket': '/run/ns' },
     'namespace-keep-mount': { namespace: '/ns' },
+    'swap-max': { 'memory-max': '1G' },
   };
+  // Control groups v1 have no memory-high.
+  const { cgroups } = hostFacts();
+  const v2 = { mount: '/c', own: '/c', controllers: new Set(['memory']) };
+  const host = hostFacts({ cgroups: { ...cgroups, v2 } });
   for (const key of Object.keys(OPTION_VALUES)) {
-    const before = specOf(needs[key] ?? {});
-    const changed = specOf({ ...needs[key], [key]: changes[key] ?? '7' });
+    const before = specOf(needs[key] ?? {}, { host });
+    const changed = specOf({ ...needs[key], [key]: changes[key] ?? '7' }, { host });
 
     expect([key, diffSpec(before, changed, vassalOptions)]).toMatchObject([
       key,
