@@ -1,4 +1,5 @@
 import type { Diagnostic } from '@emperor/common/diagnostic';
+import { outsideId } from '../jail/id-maps.ts';
 import type { AccountRef } from '../options/identity.ts';
 import type { VassalOptionName, VassalValues } from '../options/index.ts';
 import type { Group, Lookup, User } from './accounts.ts';
@@ -74,7 +75,8 @@ class Resolving {
     const groups = values['add-gid'].map((group) => this.#group('add-gid', group));
     if (base === undefined || gid === undefined || !groups.every((group) => group !== undefined))
       return undefined;
-    const persona = { ...base, gid, groups: [...new Set(groups)].toSorted((a, b) => a - b) };
+    const home = isSomebodyElse(values, base.uid) ? undefined : base.home;
+    const persona = { ...base, home, gid, groups: [...new Set(groups)].toSorted((a, b) => a - b) };
     return this.#rootOnlyOnRequest(values, persona);
   }
 
@@ -153,4 +155,10 @@ class Resolving {
     });
     return undefined;
   }
+}
+
+/** In a user namespace an id may be another one outside: the home of that name is not its own then. */
+function isSomebodyElse({ unshare, 'uid-map': maps }: VassalValues, uid: number | 'auto'): boolean {
+  if (!unshare.includes('user') || uid === 'auto') return false;
+  return maps.length === 0 ? uid === 0 : outsideId(maps, uid) !== uid;
 }
