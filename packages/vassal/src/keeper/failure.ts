@@ -3,6 +3,7 @@ import { coverOf } from '../jail/views.ts';
 import type { VassalSpec } from '../spec/spec.ts';
 import type { LaunchFailure } from './facts.ts';
 import { type HookStage, hookFailure, isHookStage } from './hook-failure.ts';
+import { ROOT_TEXTS } from './root-failures.ts';
 import type { Stage } from './stages.ts';
 
 /** A failed launch for people: what happened, and what to do about it. */
@@ -66,7 +67,7 @@ const HINTS: Readonly<Record<OwnStage, string>> = {
   cgroup: 'see /sys/fs/cgroup: is it mounted writable, and below a group that is delegated to the emperor?',
   namespaces: 'see /proc/sys/user/max_*_namespaces, or leave the namespace out of unshare',
   mounts: 'see that the path is there and no symlink leads to it, or turn off the option that asks for it',
-  root: 'this is a bug of the emperor',
+  root: 'see root, namespace, chroot or pivot-root',
   hostname: 'remove hostname, or add uts to unshare',
   network: 'remove net from unshare',
   limits: 'ask for a lower limit, or raise that of the emperor',
@@ -83,6 +84,7 @@ const HINTS: Readonly<Record<OwnStage, string>> = {
 };
 
 const KNOWN: ReadonlyMap<string, Text> = new Map<string, Text>([
+  ...ROOT_TEXTS,
   ['exec ENOENT', noProgram],
   [
     'exec EACCES',
@@ -146,13 +148,6 @@ const KNOWN: ReadonlyMap<string, Text> = new Map<string, Text>([
     ({ what }) => ({
       message: `no space for the log ${what}`,
       hint: 'make room; nothing starts without its log',
-    }),
-  ],
-  [
-    'mounts ELOOP',
-    ({ what }) => ({
-      message: `a symlink stands at or on the way to ${what}`,
-      hint: 'root follows no symlink here: name the real path',
     }),
   ],
   [
