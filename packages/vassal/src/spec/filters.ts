@@ -155,29 +155,24 @@ const landlockRule: Rule = (draft, context) =>
     return grant(reported, key, key === 'tcp-bind' || key === 'tcp-connect' ? undefined : [], message);
   }, draft);
 
-/** What an older Landlock does not restrict, though the lists ask for it. */
-const MISSING_RIGHTS: readonly (readonly [number, string])[] = [
-  [3, 'files outside may still be cut off (truncate), where their mode allows it'],
-  [5, 'ioctl on devices outside is still possible'],
-];
+/** The first Landlock that knows truncation; what else came later, nobody can do with a file that he cannot open. */
+const TRUNCATE_ABI = 3;
 
-/** Rights of newer kernels are left out, and that is said. */
+/** What an older Landlock does not restrict, though the lists ask for it, is said. */
 const partialLandlockRule: Rule = (draft, context) => {
   const { landlockAbi } = context.host;
   const key = LANDLOCK_KEYS.map(([name]) => name).find(
     (name) => name.startsWith('landlock-') && (draft.values[name]?.length ?? 0) > 0,
   );
-  if (key === undefined || landlockAbi === 0) return draft;
-  return MISSING_RIGHTS.filter(([abi]) => landlockAbi < abi).reduce((before, [, gap]) => {
-    const message = unmet(
-      key,
-      draft.values[key]?.join(',') ?? '',
-      `less: ${gap}`,
-      `its Landlock is of ABI ${landlockAbi}`,
-    );
-    const severity = unmetSeverity(before.values, 'limit');
-    return report(before, context, { severity, key, message, hint: undefined });
-  }, draft);
+  if (key === undefined || landlockAbi === 0 || landlockAbi >= TRUNCATE_ABI) return draft;
+  const message = unmet(
+    key,
+    draft.values[key]?.join(',') ?? '',
+    'all but truncate: files outside can still be cut off by whoever may write them',
+    `its Landlock is of ABI ${landlockAbi}`,
+  );
+  const severity = unmetSeverity(draft.values, 'limit');
+  return report(draft, context, { severity, key, message, hint: 'Linux 6.2 has it' });
 };
 
 /** A profile of a module that the kernel does not run is refused. */
