@@ -69,7 +69,7 @@ export async function decoderOf(parts: DecoderParts): Promise<Decoder & Explaine
     decode,
     explain: (file) => {
       const source = parsed.get(file) ?? sourceOf(parts, accounts, file);
-      const { spec, diagnostics, granted } = buildSpec(source, { accounts, host: parts.host });
+      const { spec, diagnostics, granted } = buildSpec(source, { accounts, host: parts.host, readList });
       const all = [...source.diagnostics, ...diagnostics];
       return { spec: hasErrors(all) ? undefined : spec, diagnostics: all, granted, owner: source.owner };
     },

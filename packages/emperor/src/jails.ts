@@ -18,8 +18,16 @@ export async function prepareJail(host: Host, spec: VassalSpec, generation: numb
 /** A jail of this spec here and now: what the launch of a generation means. */
 export type PlannedJail = { readonly run: JailRun; readonly directives: readonly Directive[] };
 
-/** What the keeper is told for this generation. */
-export async function planOf(host: Host, spec: VassalSpec, generation: number): Promise<PlannedJail> {
+/** What a copy beside the vassal must not share with it. */
+export type JailCopy = { readonly group: string; readonly notifyPath: string };
+
+/** What the keeper is told for this generation, or for a copy of it. */
+export async function planOf(
+  host: Host,
+  spec: VassalSpec,
+  generation: number,
+  copy?: JailCopy,
+): Promise<PlannedJail> {
   const { identity } = spec;
   const isPrivate = identity.uid === 'auto' || identity.gid === 'auto';
   const own = isPrivate ? await host.uids.uidOf(spec.name, spec.owner.uid) : 0;
@@ -29,9 +37,12 @@ export async function planOf(host: Host, spec: VassalSpec, generation: number): 
     uid: identity.uid === 'auto' ? own : identity.uid,
     gid: identity.gid === 'auto' ? own : identity.gid,
     idRange: needsRange ? await host.idRanges.uidOf(spec.name, spec.owner.uid) : undefined,
-    cgroups: planCgroups(spec.limits, host.facts.cgroups, placeOf(host, spec, generation)),
+    cgroups: planCgroups(spec.limits, host.facts.cgroups, {
+      ...placeOf(host, spec, generation),
+      ...(copy === undefined ? {} : { name: copy.group }),
+    }),
     scratchDir: host.scratchDir,
-    notifyPath: `${paths.runtimeDir}/notify/${spec.name}`,
+    notifyPath: copy?.notifyPath ?? `${paths.runtimeDir}/notify/${spec.name}`,
     hide: [paths.runtimeDir, paths.stateDir, paths.logDir, paths.vassals],
   };
   return { run, directives: planJail(spec, host.facts, run) };

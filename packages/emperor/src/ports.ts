@@ -9,9 +9,9 @@ import type {
 import type { AuditJson, DrillJson, PlanJson } from '@emperor/common/control/proof';
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import type { VassalName } from '@emperor/common/name';
-
 import type { CgroupCounter } from '@emperor/vassal/cgroup/counters';
 import type { Counters } from './core/counted.ts';
+
 /** Identity and content of one vassal file, all from one descriptor. Times in ns since the epoch. */
 export type SourceFile = {
   readonly name: VassalName;
@@ -65,9 +65,9 @@ export type Usage = {
   readonly memoryBytes: number | undefined;
   readonly cpuPercent: number | undefined;
   readonly tasks: number | undefined;
-};
   /** Of the running generation. */
   readonly counters: Counters;
+};
 
 /** Where the sampler may look. Control group directories of the running generation, absolute. */
 export type UsageTarget = {
@@ -77,9 +77,9 @@ export type UsageTarget = {
   readonly v2: string | undefined;
   readonly memoryV1: string | undefined;
   readonly pidsV1: string | undefined;
-};
   /** What the kernel counts of it beside that. */
   readonly counters: readonly CgroupCounter[];
+};
 
 export type Sampler = {
   /**

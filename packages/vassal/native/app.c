@@ -1,5 +1,6 @@
 /* Between fork and exec of the app. Run as the tenant, inside the jail, with all its restrictions: what is
  * read here is read with the tenant's own rights. */
+#include "drill.h"
 #include "init.h"
 #include "io.h"
 #include "report.h"
@@ -86,6 +87,8 @@ _Noreturn void app_exec(const struct spec *spec)
     char **environment = environment_build(spec);
     default_signals();
     take_stdio();
+    if (spec->drill.count)
+        drill_run(spec);
     exec_in_path((char **)spec->arguments.at, environment);
     fail(STAGE_EXEC, spec->arguments.at[0]);
 }

@@ -114,7 +114,7 @@ static const char *check_whole(const struct spec *spec)
         return "uid";
     if (!spec->has_gid)
         return "gid";
-    if (!spec->arguments.count)
+    if (!spec->arguments.count == !spec->drill.count)
         return "arg";
     if (!writes_are_own(spec))
         return "cgroup-set";

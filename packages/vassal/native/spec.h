@@ -99,6 +99,11 @@ struct scheduling {
     int policy, priority;
 };
 
+/* One thing that the prober shall try: drill.h. */
+struct drill_word {
+    const char *key, *value;
+};
+
 #define LIST(type, most)                                                                                     \
     struct {                                                                                                 \
         size_t count;                                                                                        \
@@ -168,6 +173,7 @@ struct spec {
     const char *env_file;
     size_t env_before_file; /* so many of `env` came before env-file, which replaces them */
     LIST(const char *, 512) env;
+    LIST(struct drill_word, 64) drill; /* instead of a command: the escape prober and what it aims at */
     LIST(char *, 1024) arguments; /* one less is allowed: the last is NULL for exec */
 } __attribute__((aligned(4096))); /* whole pages, to be given back after clone */
 

@@ -177,3 +177,12 @@ bool take_arg(struct spec *spec, char **args)
     spec->arguments.at[spec->arguments.count++] = args[0];
     return true;
 }
+
+bool take_drill(struct spec *spec, char **args)
+{
+    struct drill_word *word = NEXT(spec->drill);
+    if (!word || !*args[0])
+        return false;
+    *word = (struct drill_word){args[0], args[1]};
+    return true;
+}

@@ -81,7 +81,7 @@ export type DrillAttemptJson = {
   readonly what: string;
   readonly verdict: DrillVerdict;
   /** `either`: not for the jail to decide, see the reason. */
-  readonly expected: 'denied' | 'allowed' | 'either';
+  readonly expected: 'denied' | 'either';
   /** Why it is expected to be so. */
   readonly reason: string;
   /** Name of the error that denied it. */

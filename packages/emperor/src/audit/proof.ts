@@ -6,7 +6,7 @@ import type { Emperor } from '../emperor.ts';
 import type { Host } from '../host.ts';
 import type { Proof } from '../ports.ts';
 import { Auditor } from './audit.ts';
-import { drillOf } from './drill.ts';
+import { Drills, sweepSoon } from './drill.ts';
 import { planOfHeld } from './plan.ts';
 
 export type ProofParts = {
@@ -18,8 +18,10 @@ export type ProofParts = {
 };
 
 /** Plan, audit and drill of the vassals that the emperor holds. */
-export function proofOf({ emperor, host, clock, layers }: ProofParts): Proof {
+export function proofOf({ emperor, host, clock, log, layers }: ProofParts): Proof {
   const auditor = new Auditor(host, clock);
+  const drills = new Drills({ host, clock, log });
+  sweepSoon(drills, log);
   // Not the emperor's own user database: whom it knows must not depend on who looks at a plan.
   const parts = { clock, host: host.facts, hostname: host.hostname, ask: lookupAccounts, layers };
   return {
@@ -33,7 +35,7 @@ export function proofOf({ emperor, host, clock, layers }: ProofParts): Proof {
     },
     drill: async (name) => {
       const held = emperor.vassals.get(name);
-      return held === undefined ? undefined : drillOf();
+      return held === undefined ? undefined : drills.drill(held);
     },
   };
 }

@@ -80,7 +80,7 @@ const attempt = named(
     name: z.string(),
     what: z.string(),
     verdict: z.enum(['denied', 'allowed', 'skipped']),
-    expected: z.enum(['denied', 'allowed', 'either']),
+    expected: z.enum(['denied', 'either']),
     reason: z.string(),
     errno: z.string().nullable(),
     detail: z.string(),

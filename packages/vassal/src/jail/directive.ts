@@ -72,6 +72,7 @@ export const DIRECTIVES = {
   'env-file': 1,
   env: 1,
   arg: 1,
+  drill: 2,
 } as const satisfies Readonly<Record<string, number>>;
 
 export type DirectiveWord = keyof typeof DIRECTIVES;
