@@ -1,9 +1,19 @@
-import { chownSync, existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  writeFileSync,
+} from 'node:fs';
 import { probeHost } from '@emperor/vassal/jail/host';
 import { describe, expect, test } from 'vitest';
 import { sharedEmperor } from '../support/emperor-under-test.ts';
 import { ProbeFacts } from '../support/probe.ts';
 import { peek } from '../support/processes.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const emperor = sharedEmperor();
 
@@ -180,6 +190,24 @@ describe.skipIf(!isV1('pids'))('groups of the operator on v1', () => {
     emperor.remove('blog.ini');
     await emperor.forgotten('blog');
     expect(existsSync(dir)).toBe(false);
+  });
+
+  test('two vassals share a group, which is the operator’s and stays', async () => {
+    const dir = `${mine()}/shops`;
+    mkdirSync(dir);
+    for (const name of ['one', 'two'])
+      emperor.write(`${name}.ini`, emperor.probeFile('pause', `cgroup = ${dir}`));
+    const pids = [(await emperor.running('one')).pid, (await emperor.running('two')).pid];
+    for (const pid of pids) expect(peek(`/proc/${pid}/cgroup`)).toMatch(/:pids:.*\/shops\/emperor-/);
+
+    for (const name of ['one', 'two']) {
+      emperor.remove(`${name}.ini`);
+      await emperor.forgotten(name);
+    }
+    await waitUntil('nothing of ours to be left', () =>
+      readdirSync(dir).some((entry) => entry.startsWith('emperor-')) ? undefined : true,
+    );
+    rmdirSync(dir);
   });
 
   test('cgroup-opt writes into the own group, after the limits', async () => {

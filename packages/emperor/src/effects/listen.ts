@@ -155,7 +155,7 @@ function exited(world: World, held: Held, fact: FactOf<'exited'>): void {
 /** It is over; the keeper keeps the record of it until the next launch, for an emperor that comes after a crash. */
 function settled(world: World, held: Held, generation: number): void {
   held.unforgotten.push(generation);
-  if (!held.adjusted) return;
+  if (!held.adjusted && belowOf(held).length === 0) return;
   held.adjusted = false;
   world.groups.sweep(held.name, belowOf(held)).catch((error: unknown) => {
     world.log.warn('groups not removed', { vassal: held.name, error: String(error) });

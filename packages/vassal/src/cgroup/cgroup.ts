@@ -116,10 +116,20 @@ async function removeInstance(host: CgroupHost, instance: string): Promise<void>
 /** One vassal's groups: its name, and where else than below the emperor's own base they may be (`cgroup`). */
 export type VassalGroups = { readonly name: string; readonly below: readonly string[] };
 
-/** Remove the groups of one vassal in which nothing runs; those of running generations stay. */
+/**
+ * Remove the groups of one vassal in which nothing runs; those of running generations stay. Below a directory of the
+ * operator's, which several vassals may share, also what no keeper made alone.
+ */
 export async function sweepEmpty(host: CgroupHost, instance: string, of: VassalGroups): Promise<void> {
   for (const found of await listGenerations(host, instance, of)) {
     for (const directory of found.directories) await removeWithParents(directory, of.below);
+  }
+  for (const base of of.below.map((dir) => `${dir}/emperor-${instance}`)) {
+    for (const owner of await directoriesIn(base)) {
+      await unlessRefused(() => rmdir(`${base}/${owner}/${of.name}`));
+      await unlessRefused(() => rmdir(`${base}/${owner}`));
+    }
+    await unlessRefused(() => rmdir(base));
   }
 }
 

@@ -202,7 +202,7 @@ export const limits = {
     who: 'operator',
     onChange: 'reload',
     group,
-    help: "A control group of your own, below /sys/fs/cgroup, that the vassal's own group is made below: its limits hold for all that is in it. Made when it is missing; at most one in each hierarchy.",
+    help: "A control group of your own, below /sys/fs/cgroup, that the vassal's own group is made below: its limits hold for all that is in it. Made when it is missing, and then removed with the vassal, unless others are in it; at most one in each hierarchy.",
   }),
   'cgroup-opt': option({
     kind: cgroupOptions,
