@@ -203,7 +203,7 @@ describe.skipIf(!isRoot)('filters', () => {
     }
   });
 
-  test('an allow-list denies the rest, a deny-list allows it', async () => {
+  test.skipIf(isSanitized)('an allow-list denies the rest, a deny-list allows it', async () => {
     const asked = calls('umask:18', 'getuid');
     const narrow = '@default,@file-system,@basic-io,@process,~getuid';
 
