@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
 import { systemClock } from '@emperor/common/clock';
 import { describeError, EmperorError, EXIT } from '@emperor/common/errors';
 import { neutralise } from '@emperor/common/terminal';
 import { type Invocation, parseQuickly } from './commands/arguments.ts';
 import { type CommandIo, NOTIFY_FLAG } from './commands/command.ts';
+import { userPlaces } from './user-places.ts';
 import { VERSION } from './version.ts';
 
 const WIDEST_HELP = 100;
@@ -14,7 +16,10 @@ const readerGone = new AbortController();
 process.stdout.on('error', () => readerGone.abort());
 process.stderr.on('error', () => undefined);
 
+const places = userPlaces(process.env, process.getuid?.());
+
 const io: CommandIo = {
+  places,
   out: (text) => write(process.stdout, text),
   err: (text) => write(process.stderr, text),
   colors: wantsColors(),
@@ -54,8 +59,16 @@ function withEnvironment({ command, args }: Invocation): Invocation {
     return { command, args: { ...args, flags: { ...args.flags, [NOTIFY_FLAG]: socket } } };
   }
   // For clients only: an emperor is told by flag or file, not by what a shell happened to export.
-  if (runtimeDir === undefined || runtimeDir === '') return { command, args };
-  return { command, args: { ...args, flags: { 'runtime-dir': runtimeDir, ...args.flags } } };
+  const asked = runtimeDir === undefined || runtimeDir === '' ? ownRuntimeDir() : runtimeDir;
+  if (asked === undefined) return { command, args };
+  return { command, args: { ...args, flags: { 'runtime-dir': asked, ...args.flags } } };
+}
+
+/** An ordinary user's own emperor, where one runs; else the machine's is meant. */
+function ownRuntimeDir(): string | undefined {
+  return places !== undefined && existsSync(`${places.runtimeDir}/control.sock`)
+    ? places.runtimeDir
+    : undefined;
 }
 
 function fail(error: unknown): number {

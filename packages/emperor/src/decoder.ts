@@ -9,6 +9,7 @@ import { vassalOptions } from '@emperor/vassal/options';
 import type { Accounts, AccountsQuery, User } from '@emperor/vassal/spec/accounts';
 import { accountsAsked, type BuiltSpec, buildSpec } from '@emperor/vassal/spec/build';
 import type { HostFacts } from '@emperor/vassal/spec/host-facts';
+import { powersOf } from '@emperor/vassal/spec/owner';
 import { revisionOf } from '@emperor/vassal/spec/revision';
 import type { Owner } from '@emperor/vassal/spec/spec';
 import type { Decoded, FileText } from './core/file-state.ts';
@@ -92,7 +93,7 @@ function sourceOf(parts: DecoderParts, accounts: Accounts, file: FileText): Vass
   const owner: Owner = {
     uid: file.ownerUid,
     name: user?.name,
-    powers: file.ownerUid === 0 ? 'operator' : 'tenant',
+    powers: powersOf(file.ownerUid, parts.host.rootless),
   };
   return readVassalFile({
     text: file.text,

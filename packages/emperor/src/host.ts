@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '@emperor/common/clock';
@@ -7,12 +7,13 @@ import type { Diagnostic } from '@emperor/common/diagnostic';
 import { describeError, EmperorError, isErrno } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
 import { ensureBase, releaseBase } from '@emperor/vassal/cgroup/cgroup';
+import { type Hierarchy, instanceDirectory } from '@emperor/vassal/cgroup/hierarchy';
 import { lookupAccounts } from '@emperor/vassal/identity/lookup';
 import { probeHost } from '@emperor/vassal/jail/host';
 import type { Keepers } from '@emperor/vassal/keeper/keeper';
 import { nativeKeepers } from '@emperor/vassal/keeper/native-keepers';
 import type { Accounts, AccountsQuery } from '@emperor/vassal/spec/accounts';
-import type { HostFacts } from '@emperor/vassal/spec/host-facts';
+import type { HostFacts, Rootless } from '@emperor/vassal/spec/host-facts';
 import { KEEPER_BINARY } from './keeper-binary.ts';
 import type { EmperorPaths, EmperorSettings } from './settings.ts';
 import { type InHand, inHand } from './store/in-hand.ts';
@@ -69,7 +70,7 @@ export async function openHost({ settings, clock, log, isQuiet }: HostParts): Pr
   const probed = await probeHost(KEEPER_BINARY);
   const base = await ensureBase(probed.cgroups, instance, process.pid);
   // What could not be made or passed on is not there for vassals either.
-  const facts = { ...probed, cgroups: base.cgroups };
+  const facts = { ...probed, cgroups: probed.rootless ? madeGroups(base.cgroups, instance) : base.cgroups };
   const keepersDir = join(paths.runtimeDir, 'keepers');
   const ledger = {
     stateDirectory: realpathSync(paths.stateDir),
@@ -82,7 +83,12 @@ export async function openHost({ settings, clock, log, isQuiet }: HostParts): Pr
     facts,
     hostname: hostname(),
     instance,
-    diagnostics: [...troubles, ...base.troubles.map(groupTrouble)],
+    diagnostics: [
+      ...troubles,
+      ...(probed.rootless === undefined
+        ? base.troubles.map(groupTrouble)
+        : rootlessNotes(probed.rootless, base.troubles)),
+    ],
     locks,
     store: stateDirectory({ directory: paths.stateDir, clock, log, isQuiet }),
     uids: privateUids({ ...ledger, range: settings.uidRange }),
@@ -196,6 +202,43 @@ function groupTrouble(message: string): Diagnostic {
     message,
     hint: 'the emperor needs root and a writable /sys/fs/cgroup; under systemd, Delegate=yes',
   };
+}
+
+/** An ordinary user has those control groups that somebody delegated, and no others. */
+function madeGroups({ v1, v2, ...rest }: HostFacts['cgroups'], instance: string): HostFacts['cgroups'] {
+  const isMade = (hierarchy: Hierarchy): boolean => existsSync(instanceDirectory(hierarchy, instance));
+  return {
+    ...rest,
+    v2: v2 !== undefined && isMade(v2) ? v2 : undefined,
+    v1: new Map([...v1].filter(([, hierarchy]) => isMade(hierarchy))),
+  };
+}
+
+/** What is asked of every emperor and cannot be had without root, once and for all. */
+function rootlessNotes({ uid }: Rootless, troubles: readonly string[]): readonly Diagnostic[] {
+  const [first] = troubles;
+  const note = (message: string, hint: string): Diagnostic => ({
+    severity: 'warning',
+    file: 'the emperor',
+    line: undefined,
+    key: undefined,
+    message,
+    hint,
+  });
+  return [
+    note(
+      `asked root, kernel gives uid ${uid}: every vassal runs as that user, in namespaces of its own`,
+      'run the emperor as root for vassals with users of their own',
+    ),
+    ...(first === undefined
+      ? []
+      : [
+          note(
+            `asked control groups, kernel gives none: ${first}`,
+            'delegate a group to the user (systemd: Delegate=yes), or live without limits of whole vassals',
+          ),
+        ]),
+  ];
 }
 
 /** Pids in a control group; empty when it is gone. */

@@ -20,7 +20,7 @@ const LATER_SECTION = /^(policy|(policy|defaults|force):(user|group) .+)$/;
  * and with an error among them the settings must not be used.
  */
 export async function loadSettings(flags: RunFlags): Promise<EmperorSettings> {
-  const config = flags.config ?? DEFAULT_CONFIG;
+  const config = flags.config ?? flags.places?.config ?? DEFAULT_CONFIG;
   const { ini, diagnostics } = await readConfig(config, flags.config !== undefined);
   const raw = rawOptions(ini, config, flags);
   const decoded = decodeTable(emperorOptions, raw);
@@ -117,8 +117,24 @@ function rawOptions(ini: IniFile, file: string, flags: RunFlags): ReadonlyMap<st
   for (const { key, value, line } of entriesOf(ini, 'emperor')) {
     raw.set(key, [...(raw.get(key) ?? []), { value, file, line }]);
   }
+  for (const [key, value] of placesOf(flags)) {
+    if (!raw.has(key)) raw.set(key, [{ value, file: '(the user’s own)', line: undefined }]);
+  }
   for (const [key, value] of flags.options) raw.set(key, [{ value, file: `--${key}`, line: undefined }]);
   return raw;
+}
+
+/** What an ordinary user can write stands for the built-in paths, which are root's. */
+function placesOf({ places, options }: RunFlags): readonly (readonly [string, string])[] {
+  if (places === undefined) return [];
+  const stateDir = options.get('state-dir') ?? places.stateDir;
+  return [
+    ['vassals', places.vassals],
+    ['runtime-dir', places.runtimeDir],
+    ['log-dir', places.logDir],
+    ['state-dir', places.stateDir],
+    ['uid-claims', `${stateDir}/uid-claims`],
+  ];
 }
 
 function layerOf(ini: IniFile, section: string, file: string): OperatorLayer | undefined {

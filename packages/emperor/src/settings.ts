@@ -2,6 +2,7 @@ import type { Diagnostic } from '@emperor/common/diagnostic';
 import type { LogLevel } from '@emperor/common/log/log';
 import type { OperatorLayer } from '@emperor/vassal/file/check';
 import type { UidRange } from './options.ts';
+import type { UserPlaces } from './user-places.ts';
 
 /** Absolute paths, all of them. */
 export type EmperorPaths = {
@@ -18,6 +19,8 @@ export type RunFlags = {
   /** undefined: the default file, which need not exist. */
   readonly config: string | undefined;
   readonly options: ReadonlyMap<string, string>;
+  /** What stands for the built-in paths when an ordinary user runs it. */
+  readonly places?: UserPlaces | undefined;
 };
 
 /** Everything `emperor run` was told: built-in defaults < emperor.ini < command line. */

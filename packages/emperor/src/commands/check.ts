@@ -3,9 +3,11 @@ import { resolve } from 'node:path';
 import { systemClock } from '@emperor/common/clock';
 import { STATUS_FORMAT } from '@emperor/common/control/api';
 import { type Diagnostic, hasErrors } from '@emperor/common/diagnostic';
-import { EXIT } from '@emperor/common/errors';
+import { EmperorError, EXIT } from '@emperor/common/errors';
+import { neutralise } from '@emperor/common/terminal';
 import { lookupAccounts } from '@emperor/vassal/identity/lookup';
 import { probeHost } from '@emperor/vassal/jail/host';
+import { describeHost } from '@emperor/vassal/jail/host-description';
 import { decoderOf } from '../decoder.ts';
 import { KEEPER_BINARY } from '../keeper-binary.ts';
 import type { EmperorSettings } from '../settings.ts';
@@ -18,10 +20,37 @@ type Checked = { readonly file: string; readonly diagnostics: readonly Diagnosti
 
 /** `emperor check FILE|DIR…`: everything that is wrong with vassal files, without an emperor; 78 when one has errors. */
 export async function runCheck(args: Arguments, io: CommandIo): Promise<number> {
+  if (isSet(args, 'host')) await showHost(args, io);
+  else if (args.names.length === 0)
+    throw new EmperorError('usage', 'check wants a FILE or a directory', { hint: 'emperor check --help' });
+  return args.names.length === 0 ? EXIT.ok : await checkNamed(args, io);
+}
+
+/** `emperor check --host`: what this kernel and these privileges give. */
+async function showHost(args: Arguments, io: CommandIo): Promise<void> {
+  const rows = describeHost(await probeHost(KEEPER_BINARY));
+  if (isSet(args, 'json')) {
+    const host = rows.map((row) => ({ ...row, because: row.because ?? null }));
+    io.out(`${JSON.stringify({ format: STATUS_FORMAT, host }, undefined, 2)}\n`);
+    return;
+  }
+  const [what, gives] = [widest(rows.map((row) => row.what)), widest(rows.map((row) => row.gives))];
+  for (const row of rows) {
+    const line = `${row.what.padEnd(what)}  ${row.gives.padEnd(gives)}  ${row.because ?? ''}`;
+    io.out(`${neutralise(line.trimEnd())}\n`);
+  }
+}
+
+function widest(texts: readonly string[]): number {
+  return Math.max(...texts.map((text) => text.length));
+}
+
+async function checkNamed(args: Arguments, io: CommandIo): Promise<number> {
   const config = textOf(args, 'config');
   const settings = await loadSettings({
     config: config === undefined ? undefined : resolve(config),
     options: new Map(),
+    places: io.places,
   });
   const files = await checkFiles(await readVassalFiles(args.names), settings);
   const wrongConfig =

@@ -1,4 +1,5 @@
 import type { Clock } from '@emperor/common/clock';
+import type { UserPlaces } from '../user-places.ts';
 
 export const DEFAULT_RUNTIME_DIR = '/run/emperor';
 
@@ -11,6 +12,8 @@ export type CommandIo = {
   readonly err: (text: string) => void;
   readonly colors: boolean;
   readonly clock: Clock;
+  /** Where an ordinary user's own emperor is; undefined for root. */
+  readonly places?: UserPlaces | undefined;
   /** Aborted when the reader of our output went away or the user interrupted. */
   readonly signal: AbortSignal;
 };

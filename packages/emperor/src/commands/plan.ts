@@ -20,7 +20,7 @@ export async function runPlan(args: Arguments, io: CommandIo): Promise<number> {
   const [operand] = args.names;
   if (operand === undefined)
     throw new EmperorError('usage', 'plan wants a FILE or a NAME', { hint: 'emperor plan --help' });
-  const plan = isFile(operand) ? await planFile(operand, args) : await controlOf(args).plan(operand);
+  const plan = isFile(operand) ? await planFile(operand, args, io) : await controlOf(args).plan(operand);
   if (isSet(args, 'json')) io.out(`${JSON.stringify(plan, undefined, 2)}\n`);
   else {
     for (const line of plan.diagnostics.flatMap(diagnosticLines)) io.err(`${line}\n`);
@@ -35,11 +35,12 @@ function isFile(operand: string): boolean {
 }
 
 /** As the emperor of these settings would read it, without one. */
-async function planFile(operand: string, args: Arguments): Promise<PlanJson> {
+async function planFile(operand: string, args: Arguments, { places }: CommandIo): Promise<PlanJson> {
   const config = textOf(args, 'config');
   const settings = await loadSettings({
     config: config === undefined ? undefined : resolve(config),
     options: new Map(),
+    places,
   });
   const [file] = await readVassalFiles([operand]);
   if (file === undefined) throw new EmperorError('usage', `${operand} holds no vassal file`);

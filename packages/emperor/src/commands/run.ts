@@ -21,7 +21,7 @@ const LATE_OPTIMISING = '--interrupt-budget=600000';
 export async function runRun(args: Arguments, io: CommandIo): Promise<number> {
   const letHandoverThrough = holdHandover();
   setFlagsFromString(LATE_OPTIMISING);
-  const settings = await loadSettings(flagsOf(args));
+  const settings = await loadSettings({ ...flagsOf(args), places: io.places });
   for (const diagnostic of settings.diagnostics) io.err(`${linesOf(renderDiagnostic(diagnostic))}\n`);
   if (hasErrors(settings.diagnostics)) {
     throw new EmperorError('config_invalid', 'the emperor cannot run with this configuration');

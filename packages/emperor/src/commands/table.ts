@@ -122,15 +122,19 @@ export const COMMANDS: readonly CommandRow[] = [
   },
   {
     name: 'check',
-    operands: 'FILE|DIR…',
-    fewest: 1,
+    operands: '[FILE|DIR…]',
+    fewest: 0,
     most: Number.POSITIVE_INFINITY,
     summary: 'Check vassal files without an emperor; exits 78 when one has errors.',
     details:
       'Prints every problem of every file as `file:line: key: message`. Nothing is started or changed. ' +
-      '`--config` adds the [defaults] and [force] of an emperor.ini.',
-    options: { config: { value: 'FILE', help: 'The emperor.ini whose [defaults] and [force] apply.' } },
-    examples: ['emperor check blog.ini', 'emperor check /etc/emperor/vassals'],
+      '`--config` adds the [defaults] and [force] of an emperor.ini. ' +
+      '`--host` prints what this kernel and these privileges give to vassals, and why not more.',
+    options: {
+      config: { value: 'FILE', help: 'The emperor.ini whose [defaults] and [force] apply.' },
+      host: { help: 'What this host gives: privileges, namespaces, control groups, filters.' },
+    },
+    examples: ['emperor check blog.ini', 'emperor check /etc/emperor/vassals', 'emperor check --host'],
     load: async () => (await import('./check.ts')).runCheck,
   },
   {

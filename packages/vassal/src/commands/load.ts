@@ -13,6 +13,7 @@ import { readList } from '../host/read-list.ts';
 import { lookupAccounts } from '../identity/lookup.ts';
 import { vassalOptions } from '../options/index.ts';
 import { accountsAsked, type BuiltSpec, buildSpec } from '../spec/build.ts';
+import { powersOf } from '../spec/owner.ts';
 import type { HostFacts } from '../spec/host-facts.ts';
 import { type CommandIo, KEEPER_BINARY } from './command.ts';
 
@@ -53,7 +54,7 @@ export async function loadVassal(
     text: read.text,
     file,
     name,
-    owner: { uid: read.uid, name: user?.name, powers: read.uid === 0 ? 'operator' : 'tenant' },
+    owner: { uid: read.uid, name: user?.name, powers: powersOf(read.uid, host.rootless) },
     home: user?.home,
     hostname: hostname(),
     dir: dirname(path),
