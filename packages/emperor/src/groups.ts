@@ -50,7 +50,9 @@ async function undertakersGone(host: Host, clock: Clock, name: string): Promise<
 }
 
 function allPids(): readonly number[] {
-  return readdirSync('/proc').filter((entry) => /^\d+$/.test(entry)).map(Number);
+  return readdirSync('/proc')
+    .filter((entry) => /^\d+$/.test(entry))
+    .map(Number);
 }
 
 /** Where one generation's groups are. */

@@ -20,7 +20,10 @@ static bool is_cgroup_dir(const char *path, bool v2)
 {
     struct statfs fs;
     long magic = v2 ? KEEPER_CGROUP2_MAGIC : KEEPER_CGROUP_MAGIC;
-    return statfs(path, &fs) == 0 && (long)fs.f_type == magic;
+    if (statfs(path, &fs) < 0)
+        return false;
+    errno = EINVAL;
+    return (long)fs.f_type == magic;
 }
 
 /* Length of the longest part of `path` that exists. */
@@ -64,7 +67,7 @@ static int make_fresh(const char *path, bool v2, size_t *kept)
     (void)copy_text(part, sizeof part, path);
     part[there] = '\0';
     if (!is_cgroup_dir(part, v2))
-        return -EINVAL;
+        return -errno;
     if (!path[there]) {
         if (rmdir(path) < 0 && errno != ENOENT)
             return -errno;

@@ -55,8 +55,7 @@ void hook_chmod(const struct hook_call *call);
 void hook_symlink(const struct hook_call *call);
 void hook_write(const struct hook_call *call);
 
-/* hook_files.c: the directory that `path` stands in, no symlink followed, and the last name of it; or fail.
- */
-int hook_parent(const char *path, const char **name);
+/* hook_files.c: the directory that `path` stands in, no symlink followed, and the last name of it; or -1. */
+int hook_try_parent(const char *path, const char **name);
 
 #endif

@@ -14,18 +14,22 @@
 
 #define NO_SYMLINKS (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS)
 
-int hook_parent(const char *path, const char **name)
+int hook_try_parent(const char *path, const char **name)
 {
     char dir[PATH_MAX];
     const char *slash = strrchr(path, '/');
     errno = EINVAL;
-    (void)hook_must(is_plain_path(path) && slash[1] ? 0 : -1, path);
+    if (!is_plain_path(path) || !slash[1])
+        return -1;
     (void)memcpy(dir, path, (size_t)(slash - path)); /* a plain path is shorter than PATH_MAX */
     dir[slash - path] = '\0';
     *name = slash + 1;
-    return (int)hook_must(
-        sys_openat2(AT_FDCWD, *dir ? dir : "/", O_PATH | O_DIRECTORY | O_CLOEXEC, NO_SYMLINKS),
-        *dir ? dir : "/");
+    return sys_openat2(AT_FDCWD, *dir ? dir : "/", O_PATH | O_DIRECTORY | O_CLOEXEC, NO_SYMLINKS);
+}
+
+static int open_parent(const char *path, const char **name)
+{
+    return (int)hook_must(hook_try_parent(path, name), path);
 }
 
 static void refuse_second_name(int fd, const char *path)
@@ -120,7 +124,7 @@ void hook_symlink(const struct hook_call *call)
 {
     char present[PATH_MAX];
     const char *name;
-    autoclose int dir = hook_parent(call->args[1], &name);
+    autoclose int dir = open_parent(call->args[1], &name);
     if (symlinkat(call->args[0], dir, name) == 0)
         return;
     int error = errno;
@@ -135,7 +139,7 @@ void hook_write(const struct hook_call *call)
 {
     const char *name, *path = call->args[0], *text = call->args[1];
     struct stat file;
-    autoclose int dir = hook_parent(path, &name);
+    autoclose int dir = open_parent(path, &name);
     struct open_how how = {.flags = O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK | O_CLOEXEC,
                            .mode = 0644,
                            .resolve = NO_SYMLINKS};

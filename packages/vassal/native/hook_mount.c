@@ -8,7 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -110,18 +110,23 @@ void hook_mount(const struct hook_call *call)
     }
 }
 
-/* From the directory it stands in: a mount that is somebody's working directory is busy. errno is 0 when it
- * went. */
+/* From the directory it stands in: a mount that is somebody's working directory is busy. */
 static int unmount(const char *path, int flags)
 {
     const char *name;
-    autoclose int dir = hook_parent(path, &name);
-    (void)hook_must(fchdir(dir), path);
-    errno = 0;
+    autoclose int dir = hook_try_parent(path, &name);
+    if (dir < 0 || fchdir(dir) < 0)
+        return -1;
     return umount2(name, flags | UMOUNT_NOFOLLOW);
 }
 
-static page_aligned char mountinfo[1024 * 1024];
+/* What stands in /proc/self/mountinfo. */
+static page_aligned char mountinfo[2 * 1024 * 1024];
+static struct mounted {
+    long id, parent;
+    const char *point;
+    bool is_below;
+} mounts[16384];
 
 static unsigned octal(const char *digits)
 {
@@ -134,60 +139,95 @@ static unsigned octal(const char *digits)
     return value & 0xff;
 }
 
-/* Field five of a line, in place: the kernel writes blanks, tabs, line ends and backslashes as \ooo. */
-static char *mount_point_of(char *line)
+/* In place: the kernel writes blanks, tabs, line ends and backslashes as \ooo. */
+static void unescape(char *text)
 {
-    for (int field = 1; field < 5; field++) {
-        line = strchr(line, ' ');
-        if (!line)
-            return NULL;
-        line++;
-    }
-    line[strcspn(line, " ")] = '\0';
-    char *to = line;
-    for (const char *from = line; *from; to++) {
+    char *to = text;
+    for (const char *from = text; *from; to++) {
         unsigned byte = from[0] == '\\' ? octal(from + 1) : 0;
         *to = byte ? (char)byte : *from;
         from += byte ? 4 : 1;
     }
     *to = '\0';
-    return line;
 }
 
-/* One pass over the list, from its end: how many went; the errno of the last that did not. */
-static int unmount_pass(const char *path, int flags, int *error, char *busy)
+/* ID PARENT MAJOR:MINOR ROOT POINT ... */
+static void read_line(char *line, struct mounted *entry)
 {
-    int done = 0;
+    entry->id = strtol(line, &line, 10);
+    entry->parent = strtol(line, &line, 10);
+    for (int field = 0; line && field < 3; field++)
+        if ((line = strchr(line + 1, ' ')) == NULL)
+            break;
+    errno = EIO;
+    (void)hook_must(line ? 0 : -1, "/proc/self/mountinfo");
+    entry->point = ++line;
+    line[strcspn(line, " ")] = '\0';
+    unescape(line);
+}
+
+static size_t read_mounts(void)
+{
+    size_t count = 0;
     int size = read_small(AT_FDCWD, "/proc/self/mountinfo", mountinfo, sizeof mountinfo);
     errno = size < 0 ? -size : E2BIG;
     (void)hook_must(size < 0 || size == (int)sizeof mountinfo - 1 ? -1 : 0, "/proc/self/mountinfo");
-    *error = 0;
-    for (char *end = mountinfo + size; end > mountinfo;) {
-        *--end = '\0';
-        char *line = memrchr(mountinfo, '\n', (size_t)(end - mountinfo));
-        line = line ? line + 1 : mountinfo;
-        const char *point = mount_point_of(line);
-        if (point && is_below(point, path) && strcmp(point, path) != 0) {
-            done += unmount(point, flags) == 0;
-            if (errno) {
-                *error = errno;
-                (void)copy_text(busy, PATH_MAX, point);
-            }
-        }
-        end = line;
+    for (char *line = mountinfo, *end; *line; line = end) {
+        end = line + strcspn(line, "\n");
+        if (*end)
+            *end++ = '\0';
+        errno = E2BIG;
+        (void)hook_must(count < LENGTH(mounts) ? 0 : -1, "/proc/self/mountinfo");
+        mounts[count] = (struct mounted){0};
+        read_line(line, &mounts[count++]);
     }
-    return done;
+    return count;
 }
 
-/* Parents are mostly told before what stands on them, but not after a move: as long as something goes. */
+/* Whatever stands on the topmost mount at `path`; what that one covers is out of reach and stays. */
+static void mark_below(size_t count, const char *path)
+{
+    long top = -1;
+    bool more = true;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(mounts[i].point, path) == 0)
+            top = mounts[i].id;
+    while (more) {
+        more = false;
+        for (size_t i = 0; i < count; i++) {
+            bool on_it = mounts[i].parent == top;
+            for (size_t j = 0; j < count && !on_it; j++)
+                on_it = mounts[j].is_below && mounts[j].id == mounts[i].parent;
+            more = more || (on_it && !mounts[i].is_below);
+            mounts[i].is_below = on_it;
+        }
+    }
+}
+
+/* Those that others stand on are told before them, but not after a move: as long as something goes. */
 static void unmount_below(const char *path, int flags)
 {
-    char busy[PATH_MAX] = "";
-    int error = 0;
-    while (unmount_pass(path, flags, &error, busy) > 0 && error)
-        ;
-    errno = error;
-    (void)hook_must(error ? -1 : 0, busy);
+    for (;;) {
+        size_t count = read_mounts();
+        const char *busy = NULL;
+        int error = 0;
+        bool done = false;
+        mark_below(count, path);
+        for (size_t i = count; i > 0; i--) {
+            if (!mounts[i - 1].is_below)
+                continue;
+            if (unmount(mounts[i - 1].point, flags) == 0) {
+                done = true;
+                continue;
+            }
+            error = errno;
+            busy = mounts[i - 1].point;
+        }
+        errno = error;
+        (void)hook_must(busy && !done ? -1 : 0, busy ? busy : "");
+        if (!busy)
+            return;
+    }
 }
 
 /* Lazily the kernel takes all that stands below along. */

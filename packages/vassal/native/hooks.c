@@ -21,7 +21,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #define TAIL_SIZE 200
@@ -50,12 +49,13 @@ struct watched {
 };
 
 enum { TROUBLE_FD = 3 };
+static int trouble_fd; /* where it is until then, and then TROUBLE_FD */
 
 _Noreturn void hook_fail(const char *detail)
 {
     struct trouble trouble = {.error = errno};
     (void)snprintf(trouble.detail, sizeof trouble.detail, "%s", detail);
-    (void)!write(TROUBLE_FD, &trouble, sizeof trouble); /* nobody is left to tell if this fails */
+    (void)!write(trouble_fd, &trouble, sizeof trouble); /* nobody is left to tell if this fails */
     _exit(125);
 }
 
@@ -98,11 +98,12 @@ static void default_signals(void)
 static void take_descriptors(const int *write_ends)
 {
     int high[3];
+    trouble_fd = write_ends[2];
     for (size_t i = 0; i < LENGTH(high); i++)
-        if ((high[i] = fcntl(write_ends[i], F_DUPFD_CLOEXEC, 64)) < 0)
-            _exit(125);
-    if (dup3(high[2], TROUBLE_FD, O_CLOEXEC) < 0)
-        _exit(125);
+        high[i] = (int)hook_must(fcntl(write_ends[i], F_DUPFD_CLOEXEC, 64), "");
+    trouble_fd = high[2];
+    (void)hook_must(dup3(high[2], TROUBLE_FD, O_CLOEXEC), "");
+    trouble_fd = TROUBLE_FD;
     (void)hook_must(dup2(high[0], STDOUT_FILENO), "");
     (void)hook_must(dup2(high[1], STDERR_FILENO), "");
     (void)hook_must(sys_close_range(TROUBLE_FD + 1, ~0U, 0), "");
@@ -241,8 +242,7 @@ void hook_kill_descendants(void)
             ;
         if (waitpid(-1, NULL, WNOHANG) < 0)
             return; /* none is left */
-        struct timespec pause = {.tv_nsec = NS_PER_MS};
-        (void)nanosleep(&pause, NULL);
+        (void)poll(NULL, 0, 1);
     } while (monotonic_ns() < until_ns);
 }
 

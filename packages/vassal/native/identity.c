@@ -19,8 +19,8 @@ static unsigned last_capability(void)
     unsigned count = 0;
     while (count < 64 && prctl(PR_CAPBSET_READ, count, 0, 0, 0) >= 0)
         count++;
-    errno = EINVAL;
-    if (count == 0)
+    /* Any other error would leave those above in the bounding set. */
+    if (count == 0 || (count < 64 && errno != EINVAL))
         fail(STAGE_IDENTITY, "capabilities");
     return count - 1;
 }

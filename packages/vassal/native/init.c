@@ -29,14 +29,12 @@ void init_take_descriptors(const struct birth *birth)
 {
     const int from[] = {birth->status, birth->report, birth->out, birth->err};
     int high[LENGTH(from)];
-    for (size_t i = 0; i < LENGTH(from); i++) {
-        high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64);
-        if (high[i] < 0)
-            _exit(125);
-    }
+    report_to(birth->status);
     for (size_t i = 0; i < LENGTH(from); i++)
-        if (dup3(high[i], CHILD_STATUS + (int)i, O_CLOEXEC) < 0)
-            _exit(125);
+        high[i] = (int)MUST(STAGE_INIT, fcntl(from[i], F_DUPFD_CLOEXEC, 64));
+    report_to(high[0]);
+    for (size_t i = 0; i < LENGTH(from); i++)
+        MUST(STAGE_INIT, dup3(high[i], CHILD_STATUS + (int)i, O_CLOEXEC));
     report_to(CHILD_STATUS);
     MUST(STAGE_INIT, sys_close_range(CHILD_FD_END, ~0U, 0));
 }

@@ -24,7 +24,7 @@ bool starter_is_needed(const struct spec *spec)
 static _Noreturn void be_init(struct birth *birth, int go)
 {
     char word;
-    if (read(go, &word, 1) != 1)
+    if (MUST(STAGE_INIT, read(go, &word, 1)) != 1)
         _exit(125);
     birth->status = CHILD_STATUS;
     birth->report = CHILD_REPORT;

@@ -31,8 +31,7 @@ void target_own(struct mounting *m, int dir, const char *what)
 static bool is_on(int dir, const dev_t *devices, size_t count)
 {
     struct stat file_system;
-    if (fstat(dir, &file_system) < 0)
-        return false;
+    must_mount(fstat(dir, &file_system), "the file system of a mount point");
     for (size_t i = 0; i < count; i++)
         if (devices[i] == file_system.st_dev)
             return true;

@@ -30,19 +30,32 @@
 
 /* --- the undertaker */
 
+static int link_fd; /* where the link is until it is LINK */
+
+static _Noreturn void give_up(const char *what)
+{
+    struct failure failure;
+    (void)note_failure(&failure, STAGE_HOOK_POST_STOP, errno, what);
+    (void)send(link_fd, &failure, sizeof failure, MSG_NOSIGNAL);
+    _exit(125);
+}
+
 static void take_descriptors(const int *from)
 {
     int high[3];
     const int to[] = {LINK, CHILD_OUT, CHILD_ERR};
+    link_fd = from[0];
     for (size_t i = 0; i < LENGTH(high); i++)
         if ((high[i] = fcntl(from[i], F_DUPFD_CLOEXEC, 64)) < 0)
-            _exit(125);
+            give_up("the undertaker's descriptors");
+    link_fd = high[0];
     for (size_t i = 0; i < LENGTH(high); i++)
         if (dup3(high[i], to[i], O_CLOEXEC) < 0)
-            _exit(125);
+            give_up("the undertaker's descriptors");
+    link_fd = LINK;
     close(INIT_PIDFD); /* somebody's of the keeper */
     if (sys_close_range(CHILD_FD_END, ~0U, 0) < 0)
-        _exit(125);
+        give_up("the undertaker's descriptors");
 }
 
 /* True when the keeper says that it is time; false when it is gone. A message with a descriptor is of the
@@ -61,10 +74,12 @@ static bool wait_for_turn(void)
                                  .msg_control = control.bytes,
                                  .msg_controllen = sizeof control.bytes};
         ssize_t size = recvmsg(LINK, &message, MSG_CMSG_CLOEXEC);
-        if (size < 0 && errno == EINTR)
-            continue;
-        if (size <= 0)
+        if (size == 0)
             return false;
+        if (size < 0) {
+            (void)poll(NULL, 0, KILL_PAUSE_MS); /* short of memory: the next one tells */
+            continue;
+        }
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
         if (!header || header->cmsg_type != SCM_RIGHTS)
             return true;
@@ -110,7 +125,7 @@ static _Noreturn void undertaker_run(const struct spec *spec, const char *name, 
     take_descriptors(descriptors);
     title_set("undertaker", name);
     if (setsid() < 0 || prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
-        _exit(125);
+        give_up("the undertaker");
     keeper_forget(); /* what it says of the vassal is nothing to us */
     release_stack();
     if (!wait_for_turn())
@@ -207,12 +222,23 @@ void undertaker_readable(struct keeper *keeper, struct generation *g)
         ssize_t size = recv(g->undertaker.link, &failure, sizeof failure, MSG_DONTWAIT);
         if (size == (ssize_t)sizeof failure) {
             failure.what[sizeof failure.what - 1] = '\0';
+            if (!g->undertaker.is_told && g->phase == PHASE_LAUNCHING) {
+                g->failure = failure; /* nothing starts that nobody would clean up after */
+                let_go(g);
+                generation_fail(keeper, g);
+                return;
+            }
             tell_trouble(keeper, failure.error, failure.what);
             continue;
         }
         if (size < 0 && (errno == EAGAIN || errno == EINTR))
             return;
         let_go(g);
+        if (!g->undertaker.is_told && g->phase == PHASE_LAUNCHING) {
+            (void)note_failure(&g->failure, STAGE_HOOK_POST_STOP, ECHILD, "the undertaker died");
+            generation_fail(keeper, g);
+            return;
+        }
         if (!g->undertaker.is_told)
             tell_trouble(keeper, ECHILD, "the undertaker died before its time");
         generation_settle(keeper, g, monotonic_ns());

@@ -68,7 +68,7 @@ static void write_map(const char *file, const struct id_map *maps, size_t count)
 static _Noreturn void write_maps(const struct spec *spec, int inside)
 {
     char go;
-    if (read(inside, &go, 1) != 1)
+    if (MUST(STAGE_NAMESPACES, read(inside, &go, 1)) != 1)
         _exit(125); /* unshare failed, and said so */
     write_map("uid_map", spec->uid_map.at, spec->uid_map.count);
     write_map("gid_map", spec->gid_map.at, spec->gid_map.count);
