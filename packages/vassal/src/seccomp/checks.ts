@@ -36,19 +36,6 @@ export function checkOf(call: string): CheckName | undefined {
   return checkNames().find((name) => name === call);
 }
 
-/** Does this argument pass? */
-export function passes(check: Check, argument: bigint): boolean {
-  const low = Number(argument & 0xffff_ffffn);
-  switch (check.is) {
-    case 'without':
-      return (BigInt(low) & BigInt(check.bits)) === 0n;
-    case 'none-of':
-      return !check.values.includes(low);
-    case 'one-of':
-      return check.values.includes(low);
-  }
-}
-
 function checkNames(): readonly CheckName[] {
   return ['clone', 'unshare', 'ioctl', 'personality', 'socket'];
 }
