@@ -31,6 +31,7 @@ const PAGES = [
   'README.md',
   'docs/tutorial.md',
   'docs/guides/debugging.md',
+  'docs/guides/systemd.md',
   'docs/glossary.md',
   'ARCHITECTURE.md',
 ];

@@ -8,7 +8,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 export const VASSALS = '/etc/emperor/vassals';
 export const PROBE = '/srv/app/probe';
-const PATIENCE_MS = 90_000;
+const PATIENCE_MS = 240_000;
 const LOOK_AGAIN_MS = 200;
 
 /** Run a program; resolves with what it wrote, rejects with it when the exit code is not among `codes`. */
