@@ -40,22 +40,21 @@ export function stateDirectory({ directory, clock, log, isQuiet }: StateDirector
     await atomicWrite(pathOf(name), encodeMemory(memory), { mode: 0o600, durable });
     if (unwritten.get(name) === memory) unwritten.delete(name);
   };
-  const drain = async () => {
-    for (;;) {
-      const [next] = pending;
-      if (next === undefined) return;
-      const [name, memory] = next;
-      pending.delete(name);
+  const drain = async (batch: Iterable<readonly [string, Memory]>) => {
+    for (const [name, memory] of batch) {
       await write(name, memory, false).catch((error: unknown) =>
         log.warn('state not saved', { vassal: name, error: describeError(error) }),
       );
     }
   };
+  /** What is pending now: what comes while it is written waits for a quiet moment of its own. */
   const flush = () => {
     timer?.();
     timer = undefined;
+    const batch = [...pending].values();
+    pending.clear();
     writing = writing.then(async () => {
-      await Promise.all(Array.from({ length: WRITES_AT_ONCE }, drain));
+      await Promise.all(Array.from({ length: WRITES_AT_ONCE }, () => drain(batch)));
     });
     return writing;
   };
