@@ -14,7 +14,7 @@ import {
   unlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { homedir, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const REPOSITORY = join(import.meta.dirname, '..');
@@ -69,10 +69,24 @@ emperor.on('exit', (code, signal) => {
 });
 
 function makeBase() {
-  const parent = isRoot ? ROOT_BASES.find((path) => existsSync(path)) : tmpdir();
-  const made = mkdtempSync(join(parent ?? tmpdir(), 'emperor-start-'));
-  chmodSync(made, 0o755);
-  return made;
+  // A jail shows of the homes only its user's own, and has a /tmp of its own.
+  const parents = isRoot ? ROOT_BASES : [homedir()];
+  for (const parent of parents.filter((path) => existsSync(path))) {
+    const made = tryToMake(parent);
+    if (made !== undefined) return made;
+  }
+  return tryToMake(tmpdir());
+}
+
+function tryToMake(parent) {
+  try {
+    const made = mkdtempSync(join(parent, 'emperor-start-'));
+    chmodSync(made, 0o755);
+    return made;
+  } catch (error) {
+    if (parent !== tmpdir() && ['EACCES', 'EROFS', 'ENOSPC'].includes(error.code)) return undefined;
+    throw error;
+  }
 }
 
 function makeDirectory(path) {
@@ -101,16 +115,14 @@ function rootConfig() {
   return '; Written by `npm start`: nothing but the defaults.\n[emperor]\n';
 }
 
-/** Without root there is no other user to become and no namespace to make: ask for neither. */
+/** The jails of an ordinary user; below /tmp what they are to see lies in their way. */
 function userConfig() {
+  const isInTmp = base.startsWith(`${tmpdir()}/`);
   return [
-    '; Written by `npm start` for an ordinary user: everything as that user, without namespaces.',
+    '; Written by `npm start` for an ordinary user: every vassal runs as that user, in namespaces of its own.',
     '[emperor]',
     `uid-claims = ${at('state')}/uid-claims`,
-    '[force]',
-    `uid = ${uid}`,
-    `gid = ${process.getgid()}`,
-    'unshare = none',
+    ...(isInTmp ? ['[force]', 'private-tmp = no'] : []),
     '',
   ].join('\n');
 }
@@ -140,10 +152,9 @@ function introduction() {
 
 function reduced() {
   return [
-    'you are not root, so this is a reduced show. In this version every jail needs root, so:',
-    '  the emperor reads, checks and explains the examples, and tries to start them;',
-    '  their start is refused, and `emperor why hello` names the stage and the reason;',
-    '  locked-down asks for what only an operator may, and its file is yours: status tells the lines.',
+    'you are not root, so this is a reduced show: every vassal runs as you, in namespaces of its own.',
+    '  no other users, no control groups (unless delegated to you), so no limit of memory, cpu and processes;',
+    '  `emperor status` names what was asked and not granted, `emperor check --host` why.',
     'all of it: sudo npm start',
     '',
   ];
