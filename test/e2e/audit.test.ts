@@ -53,7 +53,7 @@ test('a default jail holds, in every group of promises', async () => {
   expect(found.processes).toEqual({ seen: 2, all: 2 });
   expect(new Set(found.findings.map(({ group }) => group))).toEqual(
     new Set([
-      ...['namespaces', 'mounts', 'identity', 'capabilities', 'limits', 'control groups'],
+      ...['namespaces', 'mounts', 'identity', 'capabilities', 'filters', 'limits', 'control groups'],
       ...['descriptors', 'sockets', 'environment'],
     ]),
   );
@@ -71,6 +71,10 @@ const JAILS: readonly (readonly string[])[] = [
   ['unshare = pid,ipc'],
   ['uid = root', 'no-new-privs = no', 'private-tmp = no', 'private-dev = no', 'protect-system = no'],
   ['proc = host', 'cpu-max = 50%', 'pids-max = unlimited'],
+  ['root = minimal', 'bind-ro = /srv', 'tmpfs = /scratch:1M'],
+  ['protect-home = read-only', 'mask = /usr/games', 'write = /var/tmp', 'protect-system = strict'],
+  ['unshare = mnt,pid,ipc,uts,cgroup,net,user,time', 'uid = root', 'cap = net_bind_service'],
+  ['nice = 5', 'oom-score-adj = 100', 'securebits = noroot', 'seccomp = none', 'cpu-weight = 50'],
 ];
 test.each(JAILS)('the promise of %s, %s … holds', async (...lines) => {
   expect(violations(await auditOf(...lines))).toEqual([]);
@@ -122,7 +126,7 @@ test('a process that came in from outside without giving up its rights is a viol
     (finding) => finding.pid === Number(child) && finding.verdict === 'violated',
   );
   expect(new Set(stranger.map(({ group }) => group))).toEqual(
-    new Set(['namespaces', 'identity', 'capabilities', 'limits', 'descriptors']),
+    new Set(['namespaces', 'identity', 'capabilities', 'filters', 'limits', 'descriptors']),
   );
 });
 

@@ -107,6 +107,9 @@ const JAILS: readonly (readonly string[])[] = [
   ['uid = nobody', 'seccomp = none'],
   ['private-tmp = no', 'private-dev = no', 'protect-system = no'],
   ['proc = host'],
+  ['root = minimal', 'bind-ro = /srv'],
+  ['unshare = mnt,pid,ipc,uts,cgroup,net,user,time', 'uid = root', 'cap = sys_admin'],
+  ['landlock-ro = /', 'tcp-connect = none', 'uid = nobody'],
   ['cap = sys_chroot,setuid,sys_ptrace', 'uid = nobody'],
 ];
 test.each(JAILS)('%s %s: nothing unexpected', async (...lines) => {

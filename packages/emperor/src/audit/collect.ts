@@ -49,7 +49,7 @@ export class Collector {
       ),
       unixSockets: mapped(await readText(`${init}/net/unix`, MOST_SOCKET_BYTES), parseUnixSockets),
       tcpListeners: await readListeners(init),
-      existing: await existingOf(directives),
+      existing: await existingOf(init, directives),
       members: await readMembers(cgroups),
     };
     // What left the group since, or took over the pid of one that did, is none of this jail.
@@ -147,13 +147,15 @@ async function readHost(keeperPid: number | undefined): Promise<FoundHost> {
   };
 }
 
-/** Paths that a plan skips when the host does not have them. */
-async function existingOf(directives: readonly Directive[]): Promise<ReadonlySet<string>> {
+const SKIPPED: ReadonlySet<string> = new Set(['readonly', 'hide', 'mask', 'bind']);
+
+/** Paths that a plan skips where they are missing: are they in the jail? */
+async function existingOf(init: string, directives: readonly Directive[]): Promise<ReadonlySet<string>> {
   const existing = new Set<string>();
   for (const { word, args } of directives) {
-    const [path] = args;
-    if (path === undefined || (word !== 'readonly' && word !== 'hide' && word !== 'mask')) continue;
-    const isThere = await lstat(path).then(
+    const path = word === 'bind' ? args[1] : args[0];
+    if (path === undefined || !SKIPPED.has(word)) continue;
+    const isThere = await lstat(`${init}/root${path}`).then(
       () => true,
       () => false,
     );

@@ -33,12 +33,13 @@ export async function readProcess(
   const adj = Number.parseInt(await text('oom_score_adj'), 10);
   const [uidMap, gidMap] = [parseIdMap(await text('uid_map')), parseIdMap(await text('gid_map'))];
   const descriptors = await readDescriptors(pid);
+  const label = (await text('attr/current')).replace(/[\0\n]+$/, '') || undefined;
   const after = await startOf(pid);
   // A zombie has neither namespaces nor limits worth a look.
   if (status === undefined || after?.start !== before.start || after.isDead) return undefined;
   const { nice } = after;
   const oomScoreAdj = Number.isNaN(adj) ? undefined : adj;
-  return { pid, role, namespaces, status, limits, nice, oomScoreAdj, descriptors, uidMap, gidMap };
+  return { pid, role, namespaces, status, limits, nice, oomScoreAdj, descriptors, label, uidMap, gidMap };
 }
 
 async function startOf(pid: number) {

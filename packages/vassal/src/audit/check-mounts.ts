@@ -13,7 +13,7 @@ export function checkMounts(subject: Subject): readonly Finding[] {
   const promises = mountPromises(directives);
   const there = promises.filter(({ optional, path }) => !optional || found.existing.has(path));
   return [
-    ...rootFinding(subject, tree, promises),
+    ...rootFinding(subject, tree),
     ...there.map((promise) => judge(promise, tree, there)),
     ...unexpected(subject, tree, promises),
   ];
@@ -81,61 +81,72 @@ function isWritable({ options, superOptions }: Mount): boolean {
   return options.has('rw') && superOptions.has('rw');
 }
 
-function rootFinding(
-  { found }: Subject,
-  tree: MountTree,
-  promises: readonly MountPromise[],
-): readonly Finding[] {
-  const host = new MountTree(found.host.mounts).root;
-  if (promises.some(({ path, exact }) => path === '/' && exact)) return [];
-  if (tree.root === undefined || host === undefined) return [];
-  const name = ({ device, root }: Mount) => `${device} ${root}`;
-  return [
-    equal({
-      group: 'mounts',
-      what: '/',
-      promised: `the host's: ${name(host)}`,
-      found: `the host's: ${name(tree.root)}`,
-    }),
-  ];
+/** Which directory of the host is `/`: its own root, or the one that the root word names; undefined = another one. */
+function rootOfHost({ directives, spec }: Subject): string | undefined {
+  if (spec.joining.setns !== undefined || directives.some(({ word }) => word === 'pivot-root'))
+    return undefined;
+  const [kind = 'host', directory = '/'] = directives.find(({ word }) => word === 'root')?.args ?? [];
+  if (kind === 'host') return '/';
+  return kind === 'tree' || kind === 'single' ? directory : undefined;
+}
+
+function rootFinding(subject: Subject, tree: MountTree): readonly Finding[] {
+  const directory = rootOfHost(subject);
+  const { root } = tree;
+  if (directory === undefined || root === undefined) return [];
+  const host = new MountTree(subject.found.host.mounts).at(directory);
+  if (host === undefined) return [];
+  const below = directory === host.point ? '' : directory.slice(host.point === '/' ? 0 : host.point.length);
+  const promised = `${host.device} ${below === '' ? host.root : `${host.root === '/' ? '' : host.root}${below}`}`;
+  const what = directory === '/' ? 'root' : `root ${directory}`;
+  return [equal({ group: 'mounts', what, promised, found: `${root.device} ${root.root}` })];
 }
 
 /** What can be seen and is neither promised nor where the host has it. */
 function unexpected(
-  { found, spec }: Subject,
+  subject: Subject,
   tree: MountTree,
   promises: readonly MountPromise[],
 ): readonly Finding[] {
   const finding = { group: 'mounts', what: 'further mounts', promised: "none but the host's own" };
   const strangers = tree.visible.filter(
-    (mount) =>
-      mount.point !== '/' &&
-      !isKnown(mount, promises) &&
-      !found.host.mounts.some((each) => isSame(each, mount)),
+    (mount) => mount.point !== '/' && !isKnown(mount, promises) && !isHosts(mount, subject),
   );
   if (strangers.length === 0) return [{ ...finding, found: 'none', verdict: 'ok' }];
-  const byHooks = mayMount(spec.hooks);
+  const reason = otherHands(subject);
   return strangers.map((mount) => ({
     ...finding,
     what: mount.point,
     found: describe(mount),
-    verdict: byHooks ? 'note' : 'violated',
-    reason: byHooks ? 'hooks of the operator may have mounted it' : undefined,
+    verdict: reason === undefined ? 'violated' : 'note',
+    reason,
   }));
+}
+
+/** Does the host have the same at the same place, seen from the root of the jail? */
+function isHosts(mount: Mount, subject: Subject): boolean {
+  const directory = rootOfHost(subject);
+  if (directory === undefined) return false;
+  const point = `${directory === '/' ? '' : directory}${mount.point}`;
+  return subject.found.host.mounts.some(
+    (each) => each.point === point && each.device === mount.device && each.root === mount.root,
+  );
+}
+
+/** Who else may have mounted something with the operator's consent. */
+function otherHands({ spec, directives }: Subject): string | undefined {
+  if (spec.joining.setns !== undefined) return 'setns joined a mount namespace of others';
+  const hooks = Object.values(spec.hooks.byPhase).flat();
+  if (hooks.some(({ action }) => action === 'mount' || action === 'exec' || action === 'umount')) {
+    return 'hooks of the operator may have mounted it';
+  }
+  return directives.some(({ word }) => word === 'pivot-root') ? 'hooks made its root' : undefined;
 }
 
 function isKnown(mount: Mount, promises: readonly MountPromise[]): boolean {
   return promises.some(
     ({ path, below }) => path === mount.point || (below === 'open' && isBelow(mount.point, path)),
   );
-}
-
-function isSame(a: Mount, b: Mount): boolean {
-  return a.point === b.point && a.device === b.device && a.root === b.root;
-}
-
-function mayMount(hooks: object): boolean {
-  return Object.values(hooks).some((list) => Array.isArray(list) && list.length > 0);
 }
 
 function describe({ type, source, root, options, device }: Mount): string {

@@ -1,4 +1,5 @@
 import { capabilitySet } from '../jail/capabilities.ts';
+import type { DirectiveWord } from '../jail/directive.ts';
 import { equal, type Finding, isNested, type Subject } from './finding.ts';
 import type { FoundProcess, Limit } from './found.ts';
 import { outsideId } from './parse.ts';
@@ -10,26 +11,36 @@ export function checkNamespaces(subject: Subject): readonly Finding[] {
   const { found } = subject;
   const init = found.processes.find(({ role }) => role === 'init');
   return found.processes.flatMap((process) =>
-    NAMESPACES.flatMap((name) =>
-      process.role === 'init'
+    NAMESPACES.flatMap((name) => {
+      // Who makes a time namespace stays outside of it: its children are inside.
+      if (name === 'time' && subject.spec.jail.namespaces.includes('time')) return ownTime(subject, process);
+      return process.role === 'init'
         ? ownNamespace(subject, process, name)
-        : sameNamespace(subject, process, name, init),
-    ),
+        : sameNamespace(subject, process, name, init);
+    }),
   );
+}
+
+function ownTime({ found }: Subject, { role, namespaces, pid }: FoundProcess): readonly Finding[] {
+  if (role === 'init') return [];
+  const isHosts = namespaces.get('time') === found.host.namespaces.get('time');
+  const seen = isHosts ? "the host's" : 'its own';
+  return [equal({ group: 'namespaces', what: 'time', promised: 'its own', found: seen, pid })];
 }
 
 function ownNamespace({ spec, found }: Subject, process: FoundProcess, name: string): readonly Finding[] {
   const [own, host] = [process.namespaces.get(name), found.host.namespaces.get(name)];
   if (own === undefined || host === undefined) return [];
   const kinds: readonly string[] = spec.jail.namespaces;
+  const joined: readonly string[] = spec.joining.setns?.namespaces ?? [];
   const isHosts = own === host || own === found.host.keeperNamespaces.get(name);
-  const finding = {
-    group: 'namespaces',
-    what: name,
-    promised: kinds.includes(name) ? 'its own' : "the host's",
-    found: isHosts ? "the host's" : 'its own',
-  };
-  return [equal(finding)];
+  const seen = isHosts ? "the host's" : 'its own';
+  const finding = { group: 'namespaces', what: name, found: seen };
+  if (joined.includes(name)) {
+    const reason = isHosts ? 'there was none to join' : undefined;
+    return [{ ...finding, promised: `of ${spec.joining.setns?.path ?? ''}`, verdict: 'note', reason }];
+  }
+  return [equal({ ...finding, promised: kinds.includes(name) ? 'its own' : "the host's" })];
 }
 
 function sameNamespace(
@@ -110,6 +121,70 @@ function rightFindings(subject: Subject, process: FoundProcess): readonly Findin
       ? equal({ ...privs, promised: 'on' })
       : { ...privs, promised: 'off', verdict: 'ok', reason: 'a process may set it itself' },
   ];
+}
+
+/** What the kernel refuses to every process beyond its rights. What Landlock does is nowhere to be read. */
+export function checkFilters({ spec, directives, found }: Subject): readonly Finding[] {
+  const isFiltered = directives.some(({ word }) => word === 'seccomp');
+  const { apparmor, selinux } = spec.filters;
+  const label = apparmor ?? selinux;
+  return found.processes.flatMap(({ pid, role, status, label: seen }) => [
+    seccompFinding(isFiltered, status, pid),
+    // Entered at the next exec: init makes none.
+    ...(label === undefined || role === 'init' ? [] : [labelFinding(label, seen, pid)]),
+  ]);
+}
+
+const FILTER_MODE = 2;
+
+function seccompFinding(
+  isFiltered: boolean,
+  { seccompMode, seccompFilters }: FoundProcess['status'],
+  pid: number,
+): Finding {
+  const finding = { group: 'filters', what: 'seccomp', promised: isFiltered ? 'a filter' : 'none', pid };
+  if (seccompMode === undefined) {
+    const reason = 'this kernel does not tell';
+    return { ...finding, found: 'unknown', verdict: isFiltered ? 'cannot-tell' : 'note', reason };
+  }
+  const isThere = seccompMode === FILTER_MODE && (seccompFilters ?? 1) > 0;
+  const seen = isThere ? 'a filter' : `mode ${seccompMode}`;
+  if (!isFiltered)
+    return { ...finding, found: isThere ? 'one that the app took itself' : 'none', verdict: 'ok' };
+  return { ...finding, found: seen, verdict: isThere ? 'ok' : 'violated' };
+}
+
+/** AppArmor shows `profile (mode)`. */
+function labelFinding(promised: string, found: string | undefined, pid: number): Finding {
+  const isIt = found === promised || found?.startsWith(`${promised} (`) === true;
+  return {
+    group: 'filters',
+    what: 'label',
+    promised,
+    found: found ?? 'none',
+    verdict: isIt ? 'ok' : 'violated',
+    pid,
+  };
+}
+
+/** A process may make itself less important, never more. */
+export function checkScheduling({ directives, found }: Subject): readonly Finding[] {
+  const promised = (word: DirectiveWord): number | undefined => {
+    const value = directives.find((directive) => directive.word === word)?.args[0];
+    return value === undefined ? undefined : Number(value);
+  };
+  const least = { nice: promised('nice'), adj: promised('oom-score-adj') };
+  return found.processes.flatMap(({ pid, nice, oomScoreAdj }) => [
+    ...(least.nice === undefined ? [] : [leastFinding('nice', least.nice, nice, pid)]),
+    ...(least.adj === undefined || oomScoreAdj === undefined
+      ? []
+      : [leastFinding('oom-score-adj', least.adj, oomScoreAdj, pid)]),
+  ]);
+}
+
+function leastFinding(what: string, least: number, seen: number, pid: number): Finding {
+  const finding = { group: 'limits', what, promised: `${least} or more`, found: String(seen), pid };
+  return { ...finding, verdict: seen >= least ? 'ok' : 'violated' };
 }
 
 /** Limits of every process: it may lower its own, never raise them. */

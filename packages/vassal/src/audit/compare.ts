@@ -1,7 +1,14 @@
 import type { AuditFindingJson } from '@emperor/common/control/proof';
 import { checkGroups } from './check-groups.ts';
 import { checkMounts } from './check-mounts.ts';
-import { checkDescriptors, checkIdentity, checkNamespaces, checkRlimits } from './check-processes.ts';
+import {
+  checkDescriptors,
+  checkFilters,
+  checkIdentity,
+  checkNamespaces,
+  checkRlimits,
+  checkScheduling,
+} from './check-processes.ts';
 import { checkEnvironment, checkSockets } from './check-surroundings.ts';
 import type { Check, Finding, Subject } from './finding.ts';
 
@@ -10,21 +17,25 @@ const CHECKS: readonly Check[] = [
   checkNamespaces,
   checkMounts,
   checkIdentity,
+  checkFilters,
   checkRlimits,
+  checkScheduling,
   checkGroups,
   checkDescriptors,
   checkSockets,
   checkEnvironment,
 ];
 
-/** What is not so holds back everything else: nothing violated, and nothing promised that cannot be told. */
+/** Nothing is violated, and nothing that was promised cannot be told. */
 export function holds(findings: readonly Pick<Finding, 'verdict'>[]): boolean {
   return findings.every(({ verdict }) => verdict === 'ok' || verdict === 'note');
 }
 
 /** All findings about a jail; what is the same for several processes is said once. */
 export function compareJail(subject: Subject): readonly AuditFindingJson[] {
-  return said(CHECKS.flatMap((check) => check(subject)));
+  const findings = CHECKS.flatMap((check) => check(subject));
+  const groups = [...new Set(findings.map(({ group }) => group))];
+  return said(groups.flatMap((group) => findings.filter((finding) => finding.group === group)));
 }
 
 function said(findings: readonly Finding[]): readonly AuditFindingJson[] {

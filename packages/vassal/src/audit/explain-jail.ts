@@ -6,27 +6,40 @@ import { rlimitName } from './names.ts';
 const STAGES = [
   'the keeper, outside',
   'namespaces',
+  'hooks before the root',
   'root and mounts',
   'host name and network',
   'limits',
+  'hooks as root',
   'identity',
   'filters',
+  'hooks as the user',
   'the app',
+  'after the end',
 ] as const;
 
 type Stage = (typeof STAGES)[number];
 type Explanation = { readonly stage: Stage; readonly text: (args: readonly string[]) => string };
 
-const OUTSIDE = STAGES[0];
-const NAMESPACES = STAGES[1];
-const MOUNTS = STAGES[2];
-const NETWORK = STAGES[3];
-const LIMITS = STAGES[4];
-const IDENTITY = STAGES[5];
-const FILTERS = STAGES[6];
-const APP = STAGES[7];
+const OUTSIDE = 'the keeper, outside';
+const NAMESPACES = 'namespaces';
+const MOUNTS = 'root and mounts';
+const NETWORK = 'host name and network';
+const LIMITS = 'limits';
+const IDENTITY = 'identity';
+const FILTERS = 'filters';
+const APP = 'the app';
 
-const EXPLANATIONS: { readonly [K in DirectiveWord]?: Explanation } = {
+/** Where the hooks of a phase run. */
+const PHASES: Readonly<Record<string, Stage>> = {
+  'pre-jail': NAMESPACES,
+  'post-jail': 'hooks before the root',
+  'as-root': 'hooks as root',
+  'as-user': 'hooks as the user',
+  'post-stop': 'after the end',
+};
+
+const EXPLANATIONS: { readonly [K in DirectiveWord]: Explanation } = {
   cgroup: { stage: OUTSIDE, text: ([dir]) => `its control group is ${dir}` },
   'cgroup-set': { stage: OUTSIDE, text: ([dir, file, value]) => `${file} of ${dir} = ${value}` },
   counter: { stage: OUTSIDE, text: ([name, path]) => `at the end count ${name} in ${path}` },
@@ -75,6 +88,72 @@ const EXPLANATIONS: { readonly [K in DirectiveWord]?: Explanation } = {
     text: ([set]) =>
       set === '0' ? 'no capability' : `capabilities 0x${set}, in all five sets, and no other`,
   },
+  root: {
+    stage: MOUNTS,
+    text: ([kind, dir, flags]) => `the root is ${rootText(kind, dir)}${bindFlags(flags)}`,
+  },
+  'pivot-root': {
+    stage: MOUNTS,
+    text: ([to, old]) => `${to} becomes /, the host's tree stands at ${old} until hooks take it away`,
+  },
+  chroot: { stage: MOUNTS, text: ([dir]) => `chroot to ${dir}` },
+  dir: { stage: MOUNTS, text: ([path, mode]) => `the directory ${path}, mode ${mode}` },
+  link: { stage: MOUNTS, text: ([path, target]) => `the link ${path} to ${target}` },
+  overlay: {
+    stage: MOUNTS,
+    text: ([path, lowers, upper]) =>
+      `${path}: layers ${lowers}, changes go to ${upper || 'a tmpfs of its own'}`,
+  },
+  tmpfs: { stage: MOUNTS, text: ([path, bytes]) => `an empty file system of ${bytes} bytes at ${path}` },
+  write: { stage: MOUNTS, text: ([path]) => `keep ${path} writable below what is restricted next` },
+  'uid-map': {
+    stage: NAMESPACES,
+    text: ([inside, outside, count]) => idsText('uid', inside, outside, count),
+  },
+  'gid-map': {
+    stage: NAMESPACES,
+    text: ([inside, outside, count]) => idsText('gid', inside, outside, count),
+  },
+  'single-id': { stage: NAMESPACES, text: () => 'one user and one group only: the emperor is no root' },
+  setns: { stage: NAMESPACES, text: ([path, kinds]) => `join ${namespaceNames(Number(kinds))} of ${path}` },
+  'setns-socket': {
+    stage: IDENTITY,
+    text: ([path, kinds]) => `hand out ${namespaceNames(Number(kinds))} at ${path}`,
+  },
+  'setns-preopen': {
+    stage: IDENTITY,
+    text: () => 'its namespaces for that are opened before it gives up its rights',
+  },
+  hook: { stage: MOUNTS, text: ([phase, , ms, text]) => `hook ${phase}: ${text} (at most ${ms} ms)` },
+  'hook-arg': { stage: MOUNTS, text: ([text]) => `  with ${quoted(text)}` },
+  'hook-env': { stage: OUTSIDE, text: ([pair]) => `environment of its hooks: ${pair}` },
+  nice: { stage: LIMITS, text: ([value]) => `nice ${value}` },
+  ionice: { stage: LIMITS, text: ([kind, level]) => `I/O class ${kind}, level ${level}` },
+  sched: { stage: LIMITS, text: ([policy, priority]) => `scheduling policy ${policy}, priority ${priority}` },
+  'oom-score-adj': { stage: LIMITS, text: ([value]) => `oom-score-adj ${value}` },
+  securebits: { stage: IDENTITY, text: ([bits]) => `securebits 0x${Number(bits).toString(16)}` },
+  'landlock-fs': {
+    stage: FILTERS,
+    text: ([rights]) => `Landlock denies file rights 0x${rights} but where a rule gives them`,
+  },
+  'landlock-net': {
+    stage: FILTERS,
+    text: ([rights]) => `Landlock denies TCP rights 0x${rights} but where a rule gives them`,
+  },
+  'landlock-path': { stage: FILTERS, text: ([rights, path]) => `rights 0x${rights} on ${path} and below` },
+  'landlock-optional': {
+    stage: FILTERS,
+    text: ([rights, path]) => `rights 0x${rights} on ${path}, if it is there`,
+  },
+  'landlock-port': { stage: FILTERS, text: ([rights, port]) => `rights 0x${rights} on TCP port ${port}` },
+  apparmor: { stage: FILTERS, text: ([profile]) => `AppArmor profile ${profile}` },
+  selinux: { stage: FILTERS, text: ([context]) => `SELinux context ${context}` },
+  seccomp: {
+    stage: FILTERS,
+    text: ([program = '']) =>
+      `a seccomp filter of ${program.length / 2 / BYTES_OF_INSTRUCTION} instructions, the last step`,
+  },
+  drill: { stage: APP, text: ([key, value]) => `the prober aims at ${key} ${value}` },
   'no-new-privs': {
     stage: IDENTITY,
     text: () => 'no program that it executes can give it more (no_new_privs)',
@@ -88,15 +167,41 @@ const EXPLANATIONS: { readonly [K in DirectiveWord]?: Explanation } = {
   arg: { stage: APP, text: ([word]) => `command word ${quoted(word)}` },
 };
 
+/** struct sock_filter. */
+const BYTES_OF_INSTRUCTION = 8;
+
 /** The directives of a launch, for people, in the order in which the keeper and its child obey them. */
 export function explainJail(directives: readonly Directive[]): readonly PlanStepJson[] {
-  const steps = directives.map((directive) => explain(directive));
+  let phase: Stage = MOUNTS;
+  const steps = directives.map(({ word, args }): PlanStepJson => {
+    const { stage, text } = EXPLANATIONS[word];
+    if (word === 'hook') phase = PHASES[args[0] ?? ''] ?? MOUNTS;
+    const own = word === 'hook' || word === 'hook-arg' ? phase : stage;
+    // A filter's bytes mean nothing to anybody.
+    return { stage: own, text: text(args), words: word === 'seccomp' ? [word] : [word, ...args] };
+  });
   return STAGES.flatMap((stage) => steps.filter((step) => step.stage === stage));
 }
 
-function explain({ word, args }: Directive): PlanStepJson {
-  const { stage, text } = EXPLANATIONS[word] ?? { stage: MOUNTS, text: () => [word, ...args].join(' ') };
-  return { stage, text: text(args), words: [word, ...args] };
+function rootText(kind = 'host', dir = '/'): string {
+  switch (kind) {
+    case 'host':
+      return "the host's";
+    case 'tmpfs':
+      return 'an empty file system of its own, read-only at the end';
+    case 'tree':
+      return `${dir} with what is mounted below it`;
+    case 'overlay':
+      return `layers ${dir}`;
+    default:
+      return dir;
+  }
+}
+
+function idsText(what: string, inside = '', outside = '', count = ''): string {
+  return count === '1'
+    ? `${what} ${inside} inside is ${outside} outside`
+    : `${count} ${what}s from ${inside} inside are those from ${outside} outside`;
 }
 
 /** CLONE_NEW* in the order of unshare(1). */

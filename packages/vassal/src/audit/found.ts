@@ -51,6 +51,8 @@ export type FoundProcess = {
   readonly nice: number;
   readonly oomScoreAdj: number | undefined;
   readonly descriptors: readonly Descriptor[];
+  /** What AppArmor or SELinux calls it; undefined without either. */
+  readonly label: string | undefined;
   readonly uidMap: readonly IdRange[];
   readonly gidMap: readonly IdRange[];
 };
@@ -90,6 +92,6 @@ export type FoundJail = {
   /** In the net namespace of the init. */
   readonly unixSockets: Readable<readonly UnixSocket[]>;
   readonly tcpListeners: Readable<readonly string[]>;
-  /** Which of the paths that the plan names are there on the host. */
+  /** Which of the paths that the plan names are there in the jail. */
   readonly existing: ReadonlySet<string>;
 };

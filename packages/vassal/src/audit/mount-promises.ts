@@ -11,7 +11,7 @@ export type MountPromise = {
   readonly types: readonly string[];
   /** Part of the file system that must be shown; undefined = whatever it is. */
   readonly root: RegExp | undefined;
-  /** `tree`: what is mounted below has the options too. `open`: what is mounted below is as its source has it. */
+  /** `tree`: what is mounted below is read-only too. `open`: what is mounted below is as its source has it. */
   readonly below: 'tree' | 'open' | 'own';
   /** Only if the path is there: a missing one is skipped. */
   readonly optional: boolean;
@@ -20,10 +20,35 @@ export type MountPromise = {
 type Made = Partial<MountPromise> & Pick<MountPromise, 'promised'>;
 type Maker = (args: readonly string[]) => readonly (readonly [path: string, made: Made])[];
 
+const ROOTS: Readonly<Record<string, string>> = {
+  host: "the host's",
+  tmpfs: 'a root of its own, read-only',
+  tree: 'a directory of the host, with what is mounted below',
+  single: 'a directory of the host',
+  overlay: 'layers of its own',
+};
+
 const CLOSED = ['ro', 'nosuid', 'nodev', 'noexec'];
 
 /** The directives that put something into the view, or take it out. */
 const MAKERS: { readonly [K in DirectiveWord]?: Maker } = {
+  root: ([kind = 'host', , flags = '-']) => [
+    [
+      '/',
+      {
+        promised: `${ROOTS[kind] ?? kind}${flagsText(flags)}`,
+        options: bindOptions(flags),
+        exact: kind !== 'host',
+      },
+    ],
+  ],
+  overlay: ([path = '']) => [
+    [path, { promised: 'layers of its own', options: ['nosuid', 'nodev'], types: ['overlay'] }],
+  ],
+  tmpfs: ([path = '']) => [
+    [path, { promised: 'an empty file system of its own', options: ['nosuid', 'nodev'], types: ['tmpfs'] }],
+  ],
+  write: ([path = '']) => [[path, { promised: "the host's, writable", below: 'open', exact: false }]],
   readonly: ([path = '/']) => [
     [
       path,
@@ -58,9 +83,12 @@ const MAKERS: { readonly [K in DirectiveWord]?: Maker } = {
     [
       path,
       {
-        promised: `the host's${flags === '-' ? '' : ` (${flags})`}`,
+        promised: `the host's${flagsText(flags)}`,
         options: bindOptions(flags),
         below: 'open',
+        // A source that may be missing leaves what is there.
+        exact: !flags.includes('m'),
+        optional: flags.includes('m'),
       },
     ],
   ],
@@ -127,4 +155,9 @@ function bindOptions(flags: string): readonly string[] {
     ['x', 'noexec'],
   ];
   return names.filter(([letter]) => flags.includes(letter)).map(([, option]) => option);
+}
+
+function flagsText(flags: string): string {
+  const options = bindOptions(flags);
+  return options.length === 0 ? '' : ` (${options.join(', ')})`;
 }
