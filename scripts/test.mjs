@@ -12,6 +12,7 @@ const PACKAGES = {
   gunicorn: '/usr/bin/gunicorn',
   'libc6-dev': '/usr/include/stdlib.h',
   make: '/usr/bin/make',
+  mmdebstrap: '/usr/bin/mmdebstrap',
   'musl-tools': '/usr/bin/musl-gcc',
   'nginx-light': '/usr/sbin/nginx',
   procps: '/usr/bin/ps',
