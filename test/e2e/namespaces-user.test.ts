@@ -140,7 +140,7 @@ test('the host name is its own, and root inside with the capability may change i
 test('its streams can be opened again by name', async () => {
   emperor.write(
     'blog.ini',
-    '[vassal]\ncommand = sh -c "echo again > /dev/stdout; sleep 60"\n' + `${EVERYTHING}\nuid = root\n`,
+    `[vassal]\ncommand = sh -c "echo again > /dev/stdout; sleep 60"\n${EVERYTHING}\nuid = root\n`,
   );
 
   expect(await emperor.printed('blog', 'again')).toContain('again');

@@ -24,7 +24,7 @@ import { waitUntil } from '../support/wait-until.ts';
 /** No account of any machine; nothing of this test is anybody else's. */
 const USER = 61_234;
 const COMMAND = join(REPOSITORY, 'node_modules/.bin/emperor');
-const AS_USER = ['setpriv', '--reuid', String(USER), '--regid', String(USER), '--clear-groups'];
+const AS_USER = ['setpriv', '--reuid', String(USER), '--regid', String(USER), '--clear-groups'] as const;
 const DEFAULT = ['mnt', 'pid', 'ipc', 'uts', 'cgroup'];
 
 const base = mkdtempSync('/srv/rootless-');
@@ -40,7 +40,7 @@ const said = (): string => peek(join(base, 'emperor.log')) ?? '';
 
 async function start(): Promise<void> {
   const log = openSync(join(base, 'emperor.log'), 'a');
-  const [program = '', ...args] = [...AS_USER, COMMAND, 'run'];
+  const [program, ...args] = [...AS_USER, COMMAND, 'run'];
   emperor = spawn(program, args, { stdio: ['ignore', log, log], env, cwd: '/' });
   closeSync(log);
   await waitUntil(

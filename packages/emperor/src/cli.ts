@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, lstatSync } from 'node:fs';
 import { systemClock } from '@emperor/common/clock';
 import { describeError, EmperorError, EXIT } from '@emperor/common/errors';
 import { neutralise } from '@emperor/common/terminal';
@@ -66,9 +66,10 @@ function withEnvironment({ command, args }: Invocation): Invocation {
 
 /** An ordinary user's own emperor, where one runs; else the machine's is meant. */
 function ownRuntimeDir(): string | undefined {
-  return places !== undefined && existsSync(`${places.runtimeDir}/control.sock`)
-    ? places.runtimeDir
-    : undefined;
+  const directory = places?.runtimeDir;
+  if (directory === undefined || !existsSync(`${directory}/control.sock`)) return undefined;
+  // Below /tmp it may be somebody else's.
+  return lstatSync(directory).uid === process.getuid?.() ? directory : undefined;
 }
 
 function fail(error: unknown): number {

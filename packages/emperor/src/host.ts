@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '@emperor/common/clock';
@@ -151,6 +151,7 @@ function makeDirectories(paths: EmperorPaths): void {
       throw new EmperorError('state_unwritable', `cannot make ${path}`, { cause });
     }
   }
+  refuseForeign(paths.runtimeDir);
   const longest = Buffer.byteLength(join(paths.runtimeDir, 'keepers')) + 1 + KEEPER_ID_BYTES;
   if (longest > LONGEST_SOCKET_PATH) {
     throw new EmperorError(
@@ -161,6 +162,16 @@ function makeDirectories(paths: EmperorPaths): void {
       },
     );
   }
+}
+
+/** Below /tmp anybody may have made it before us, and would own what is in it. */
+function refuseForeign(directory: string): void {
+  const own = process.geteuid?.() ?? 0;
+  const found = lstatSync(directory);
+  if (own === 0 || (found.uid === own && found.isDirectory())) return;
+  throw new EmperorError('not_permitted', `${directory} belongs to uid ${found.uid}, or is a link`, {
+    hint: 'set XDG_RUNTIME_DIR, or give --runtime-dir a directory of your own',
+  });
 }
 
 type Locked = { readonly locks: readonly Lock[]; readonly troubles: readonly Diagnostic[] };

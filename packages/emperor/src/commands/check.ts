@@ -23,7 +23,7 @@ export async function runCheck(args: Arguments, io: CommandIo): Promise<number> 
   if (isSet(args, 'host')) await showHost(args, io);
   else if (args.names.length === 0)
     throw new EmperorError('usage', 'check wants a FILE or a directory', { hint: 'emperor check --help' });
-  return args.names.length === 0 ? EXIT.ok : await checkNamed(args, io);
+  return args.names.length === 0 ? EXIT.ok : checkNamed(args, io);
 }
 
 /** `emperor check --host`: what this kernel and these privileges give. */

@@ -182,6 +182,41 @@ const KNOWN: ReadonlyMap<string, Text> = new Map<string, Text>([
   ['namespaces EAGAIN', tooManyProcesses],
   ['init EAGAIN', tooManyProcesses],
   [
+    'namespaces ENOENT',
+    notJoined('is not there, or has nothing of what is asked', 'is its vassal or process running?'),
+  ],
+  ['namespaces ECONNREFUSED', notJoined('has nobody who listens', 'is its vassal or uwsgi running?')],
+  [
+    'namespaces ETIMEDOUT',
+    notJoined('did not hand out its namespaces in 5 s', 'does it speak the setns protocol?'),
+  ],
+  [
+    'namespaces EPROTO',
+    notJoined('does not speak the setns protocol', 'name the setns-socket of a vassal or of uwsgi'),
+  ],
+  [
+    'namespaces ESRCH',
+    notJoined('leads to a jail that has ended', 'it is tried again when its process runs'),
+  ],
+  [
+    'namespaces ELOOP',
+    notJoined('has a symlink on its way', 'root follows no symlink here: name the real path'),
+  ],
+  [
+    'namespaces EADDRINUSE',
+    ({ what }) => ({
+      message: `${what} is in use: somebody listens there, or it is no socket of ours`,
+      hint: 'name another path in setns-socket, or remove what is there',
+    }),
+  ],
+  [
+    'namespaces EPERM',
+    ({ what }) => ({
+      message: `the kernel refuses a namespace: ${what}`,
+      hint: 'see `emperor check --host`',
+    }),
+  ],
+  [
     'namespaces ENOSPC',
     () => ({
       message: 'the kernel allows no more namespaces',
@@ -243,6 +278,14 @@ function closedByLandlock(spec: VassalSpec | undefined): string | undefined {
   return spec?.filters.landlock === undefined
     ? undefined
     : 'its landlock lists close everything they do not name: it, the interpreter after #! and its libraries need landlock-exec, besides the x bit for its user';
+}
+
+/** A source of `setns`; other steps of this stage name a call. */
+function notJoined(trouble: string, hint: string): Text {
+  return ({ what }) =>
+    what.startsWith('/')
+      ? { message: `setns: ${what} ${trouble}`, hint }
+      : { message: `making the namespaces failed: ${what} ${trouble}`, hint: HINTS.namespaces };
 }
 
 function noProgram({ what, spec }: About): FailureText {

@@ -15,7 +15,7 @@ import { lockDirectory } from '../../../../packages/emperor/src/store/lock.ts';
 import { type Memory, tombstone } from '../../../../packages/emperor/src/store/memory.ts';
 import { decodeMemory, encodeMemory } from '../../../../packages/emperor/src/store/memory-json.ts';
 import { stateDirectory } from '../../../../packages/emperor/src/store/state-directory.ts';
-import { privateUids } from '../../../../packages/emperor/src/store/uids.ts';
+import { ID_RANGE, privateUids } from '../../../../packages/emperor/src/store/uids.ts';
 import { ManualClock } from '../../../support/manual-clock.ts';
 
 const log = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
@@ -215,5 +215,44 @@ describe('private uids', () => {
     writeFileSync(join(directory, 'a', 'uids.json'), '{"given":[["x"]]}');
 
     expect(() => emperor('a')).toThrow();
+  });
+});
+
+describe('ranges of ids', () => {
+  const FIRST = 1_879_048_192;
+  const blocks = (count: number) => ({ from: FIRST, to: FIRST + count * 16 * 65_536 - 1 });
+  const emperor = (name: string, count = 2) => {
+    const state = join(directory, name);
+    mkdirSync(state, { recursive: true });
+    const claimsDirectory = join(directory, 'claims');
+    const parts = { stateDirectory: state, claimsDirectory, wall: () => 1 };
+    return {
+      ranges: privateUids({ ...parts, range: blocks(count), unit: ID_RANGE }),
+      uids: privateUids({ ...parts, range: { from: 400_000, to: 401_023 } }),
+    };
+  };
+
+  test('are 65,536 apart, stable, and other emperors have others', async () => {
+    const [first, second] = [emperor('a').ranges, emperor('b').ranges];
+
+    expect([await first.uidOf('x', 0), await first.uidOf('y', 0)]).toEqual([FIRST, FIRST + 65_536]);
+    expect(await second.uidOf('x', 0)).toBe(FIRST + 16 * 65_536);
+    expect(await emperor('a').ranges.uidOf('y', 0)).toBe(FIRST + 65_536);
+  });
+
+  test('and private uids are given beside each other from the same claims', async () => {
+    const { ranges, uids } = emperor('a');
+
+    expect([await uids.uidOf('x', 0), await ranges.uidOf('x', 0)]).toEqual([400_000, FIRST]);
+    expect(emperor('a').uids.known('x', 0)).toBe(400_000);
+  });
+
+  test('are used again only when all have been, and then there is no more', async () => {
+    const { ranges } = emperor('a', 1);
+    for (let index = 0; index < 16; index += 1) await ranges.uidOf(`v${index}`, 0);
+    await expect(ranges.uidOf('more', 0)).rejects.toThrow('no range of ids left in');
+    ranges.free('v3');
+
+    expect(await ranges.uidOf('more', 0)).toBe(FIRST + 3 * 65_536);
   });
 });
