@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { existsSync, lstatSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { lstatSync, mkdirSync, readFileSync, realpathSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from '@emperor/common/clock';
@@ -7,7 +7,7 @@ import type { Diagnostic } from '@emperor/common/diagnostic';
 import { describeError, EmperorError, isErrno } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
 import { ensureBase, releaseBase } from '@emperor/vassal/cgroup/cgroup';
-import { type Hierarchy, instanceDirectory } from '@emperor/vassal/cgroup/hierarchy';
+import { madeGroups } from '@emperor/vassal/cgroup/made';
 import { lookupAccounts } from '@emperor/vassal/identity/lookup';
 import { probeHost } from '@emperor/vassal/jail/host';
 import type { Keepers } from '@emperor/vassal/keeper/keeper';
@@ -212,16 +212,6 @@ function groupTrouble(message: string): Diagnostic {
     key: undefined,
     message,
     hint: 'the emperor needs root and a writable /sys/fs/cgroup; under systemd, Delegate=yes',
-  };
-}
-
-/** An ordinary user has those control groups that somebody delegated, and no others. */
-function madeGroups({ v1, v2, ...rest }: HostFacts['cgroups'], instance: string): HostFacts['cgroups'] {
-  const isMade = (hierarchy: Hierarchy): boolean => existsSync(instanceDirectory(hierarchy, instance));
-  return {
-    ...rest,
-    v2: v2 !== undefined && isMade(v2) ? v2 : undefined,
-    v1: new Map([...v1].filter(([, hierarchy]) => isMade(hierarchy))),
   };
 }
 

@@ -13,8 +13,8 @@ import { readList } from '../host/read-list.ts';
 import { lookupAccounts } from '../identity/lookup.ts';
 import { vassalOptions } from '../options/index.ts';
 import { accountsAsked, type BuiltSpec, buildSpec } from '../spec/build.ts';
-import { powersOf } from '../spec/owner.ts';
 import type { HostFacts } from '../spec/host-facts.ts';
+import { powersOf } from '../spec/owner.ts';
 import { type CommandIo, KEEPER_BINARY } from './command.ts';
 
 const MOST_BYTES = 64 * 1024;

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, open, rm } from 'node:fs/promises';
-import { constants } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { resolve } from 'node:path';
 import type { Cancel } from '@emperor/common/clock';
-import { EmperorError, EXIT } from '@emperor/common/errors';
+import { EXIT } from '@emperor/common/errors';
 import type { Log } from '@emperor/common/log/log';
 import { type CgroupBase, ensureBase, releaseBase } from '../cgroup/cgroup.ts';
 import { planCgroups } from '../cgroup/limits.ts';
+import { madeGroups } from '../cgroup/made.ts';
 import { encodeDirectives } from '../jail/encode.ts';
 import { planJail } from '../jail/plan.ts';
 import type { Exit, KeeperFact } from '../keeper/facts.ts';
@@ -31,16 +32,12 @@ const LOG_LIMITS = { maxBytes: 2 ** 40, keep: 0, linesPerSecond: 0 };
  * SIGTERM are its stop signal, its exit code is ours.
  */
 export async function runVassal(file: string, io: CommandIo): Promise<number> {
-  if (process.getuid?.() !== 0) {
-    throw new EmperorError('not_permitted', 'only root can build a jail', {
-      hint: `sudo vassal run ${file}`,
-    });
-  }
   const instance = `run-${process.pid}`;
   let base: CgroupBase | undefined;
   const loaded = await loadVassal(file, async (host) => {
     base = await ensureBase(host.cgroups, instance, process.pid);
-    return { ...host, cgroups: base.cgroups };
+    const cgroups = host.rootless === undefined ? base.cgroups : madeGroups(base.cgroups, instance);
+    return { ...host, cgroups };
   });
   try {
     if (!showDiagnostics(loaded, io) || loaded.spec === undefined) return EXIT.config;
@@ -54,8 +51,9 @@ async function runLoaded(
   parts: Omit<Parts, 'directory' | 'keepers'>,
   cgroupLeaf: string | undefined,
 ): Promise<number> {
-  const { io } = parts;
-  const directory = await mkdtemp(`${RUNTIME_PARENT}/vassal-run-`);
+  const { io, loaded } = parts;
+  const parent = loaded.host.rootless === undefined ? RUNTIME_PARENT : tmpdir();
+  const directory = await mkdtemp(`${parent}/vassal-run-`);
   const keepers = nativeKeepers({
     keeperBinary: KEEPER_BINARY,
     keepersDir: `${directory}/keepers`,

@@ -1,8 +1,14 @@
 import type { VassalSpec } from '../spec/spec.ts';
 
 /** What the operator should know: without a network of its own the app meets its neighbours on the loopback. */
-export function loopbackNotes({ jail, filters: { tcpBind, tcpConnect } }: VassalSpec): readonly string[] {
-  if (jail.namespaces.includes('net') || (tcpBind !== undefined && tcpConnect !== undefined)) return [];
+export function loopbackNotes({
+  jail,
+  joining,
+  filters: { tcpBind, tcpConnect },
+}: VassalSpec): readonly string[] {
+  const joins = joining.setns?.namespaces.includes('net') === true;
+  if (joins || jail.namespaces.includes('net') || (tcpBind !== undefined && tcpConnect !== undefined))
+    return [];
   const open = [
     ...(tcpBind === undefined ? ['listen on any free port'] : []),
     ...(tcpConnect === undefined ? ['reach what others listen on'] : []),
