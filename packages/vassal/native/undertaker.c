@@ -202,8 +202,11 @@ void undertaker_meet(struct generation *g)
 
 static void tell_trouble(struct keeper *keeper, int error, const char *what)
 {
-    char text[480];
-    (void)format_text(text, sizeof text, "hook-post-stop failed: %.400s", what);
+    char text[560];
+    bool is_said =
+        error == ECANCELED || error == ETIMEDOUT; /* what became of a program, and its last words */
+    (void)format_text(text, sizeof text, "hook-post-stop failed: %.400s%s%s", what, is_said ? "" : ": ",
+                      is_said ? "" : strerror(error));
     log_note(&keeper->log, text);
     fact_trouble(keeper, STAGE_HOOK_POST_STOP, error, what);
 }
@@ -233,6 +236,8 @@ void undertaker_readable(struct keeper *keeper, struct generation *g)
         }
         if (size < 0 && (errno == EAGAIN || errno == EINTR))
             return;
+        if (size < 0 && errno == ECONNRESET)
+            continue; /* it left something unread; what it said before stands behind this */
         let_go(g);
         if (!g->undertaker.is_told && g->phase == PHASE_LAUNCHING) {
             (void)note_failure(&g->failure, STAGE_HOOK_POST_STOP, ECHILD, "the undertaker died");
