@@ -156,7 +156,7 @@ static void read_line(char *line, struct mounted *entry)
 {
     entry->id = strtol(line, &line, 10);
     entry->parent = strtol(line, &line, 10);
-    for (int field = 0; line && field < 3; field++)
+    for (int field = 0; field < 2; field++)
         if ((line = strchr(line + 1, ' ')) == NULL)
             break;
     errno = EIO;
