@@ -22,7 +22,7 @@ static const uint64_t late_kinds =
     (uint64_t)(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET) |
     KEEPER_CLONE_NEWTIME;
 
-/* Ourselves in the /proc of the host. */
+/* Ourselves in a copy of the host's /proc: `readonly /` makes the mount itself read-only. */
 static int self = -1;
 
 uint64_t namespaces_at_clone(const struct spec *spec)
@@ -35,7 +35,11 @@ void host_self_take(const struct spec *spec)
 {
     if (!(spec->unshare & CLONE_NEWUSER) && !spec->setns_preopen)
         return;
-    self = (int)must(open("/proc/self", O_PATH | O_DIRECTORY | O_CLOEXEC), STAGE_NAMESPACES, "/proc/self");
+    autoclose int proc =
+        (int)must(sys_open_tree(AT_FDCWD, "/proc",
+                                KEEPER_OPEN_TREE_CLONE | KEEPER_OPEN_TREE_CLOEXEC | KEEPER_AT_RECURSIVE),
+                  STAGE_NAMESPACES, "/proc");
+    self = (int)must(openat(proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC), STAGE_NAMESPACES, "/proc/self");
 }
 
 int host_self(void)
