@@ -72,6 +72,7 @@ const JAILS: readonly (readonly string[])[] = [
   ['uid = root', 'no-new-privs = no', 'private-tmp = no', 'private-dev = no', 'protect-system = no'],
   ['proc = host', 'cpu-max = 50%', 'pids-max = unlimited'],
   ['root = minimal', 'bind-ro = /srv', 'tmpfs = /scratch:1M'],
+  ['overlay = /::/', 'hook-as-root = print:hello'],
   ['protect-home = read-only', 'mask = /usr/games', 'write = /var/tmp', 'protect-system = strict'],
   ['unshare = mnt,pid,ipc,uts,cgroup,net,user,time', 'uid = root', 'cap = net_bind_service'],
   ['nice = 5', 'oom-score-adj = 100', 'securebits = noroot', 'seccomp = none', 'cpu-weight = 50'],

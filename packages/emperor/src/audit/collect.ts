@@ -155,8 +155,9 @@ async function existingOf(init: string, directives: readonly Directive[]): Promi
   for (const { word, args } of directives) {
     const path = word === 'bind' ? args[1] : args[0];
     if (path === undefined || !SKIPPED.has(word)) continue;
+    // What a link leads to has a name of its own in the plan.
     const isThere = await lstat(`${init}/root${path}`).then(
-      () => true,
+      (found) => !found.isSymbolicLink(),
       () => false,
     );
     if (isThere) existing.add(path);

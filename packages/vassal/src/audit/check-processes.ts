@@ -212,8 +212,10 @@ function limitFinding(resource: string, hard: number | undefined, limit: Limit, 
 }
 
 /** What every process holds open: nothing of the host that the jail does not show, nothing of the emperor's. */
-export function checkDescriptors({ found }: Subject): readonly Finding[] {
-  const ids = found.mounts.ok ? new Set(found.mounts.value.map(({ id }) => id)) : undefined;
+export function checkDescriptors({ spec, found }: Subject): readonly Finding[] {
+  // Without a mount namespace it shows all that the host has, a root of chroot(2) or not.
+  const isOwn = spec.jail.namespaces.includes('mnt');
+  const ids = isOwn && found.mounts.ok ? new Set(found.mounts.value.map(({ id }) => id)) : undefined;
   const leaks = found.processes.flatMap((process) =>
     process.descriptors.flatMap((descriptor): Finding[] => {
       const why = leakOf(descriptor, process, ids, found.host.channels);

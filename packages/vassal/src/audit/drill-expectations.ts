@@ -118,7 +118,7 @@ function filtered(call: string, setting: string, ...names: readonly string[]): (
     if (named !== undefined) return either(`cap = ${named}`);
     return jail.denies(call)
       ? denied('the seccomp filter refuses it')
-      : either(`no filter: ${setting} decides`);
+      : either(`no filter refuses it: ${setting} decides`);
   };
 }
 
