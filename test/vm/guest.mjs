@@ -10,11 +10,14 @@ export const VASSALS = '/etc/emperor/vassals';
 export const PROBE = '/srv/app/probe';
 const PATIENCE_MS = 240_000;
 const LOOK_AGAIN_MS = 200;
+/** No command takes that long, however slow the machine. */
+const LONGEST_MS = 300_000;
 
 /** Run a program; resolves with what it wrote, rejects with it when the exit code is not among `codes`. */
 export function run(program, args, codes = [0]) {
   return new Promise((resolve, reject) => {
-    execFile(program, args, { encoding: 'utf8', maxBuffer: 10_000_000 }, (error, stdout, stderr) => {
+    const settings = { encoding: 'utf8', maxBuffer: 10_000_000, timeout: LONGEST_MS };
+    execFile(program, args, settings, (error, stdout, stderr) => {
       const code = error === null ? 0 : error.code;
       if (codes.includes(code)) resolve({ code, stdout, stderr });
       else reject(new Error(`${program} ${args.join(' ')} ended with ${code}:\n${stdout}${stderr}`));

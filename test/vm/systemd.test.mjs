@@ -160,7 +160,6 @@ test('an emperor beside other processes in a group is given no controllers, and 
   assert.match(JSON.stringify(seen.diagnostics), /asked memory-max=64M, kernel gives none/);
   assert.equal(seen.state, 'running');
   await run('emperor', ['shutdown', '--runtime-dir', '/run/other']);
-  await systemctl('stop', 'other.service');
   await systemctl('start', 'emperor-vassals.service');
   await running('blog');
 });
