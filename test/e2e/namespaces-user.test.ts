@@ -71,6 +71,18 @@ test('the ids of a vassal stay the same over restarts of the vassal and of the e
   expect((await emperor.running('one')).uid).toBe(before.uid);
 });
 
+test.each(['full', 'strict', 'no'])('protect-system = %s goes with it', async (value) => {
+  const facts = await emperor.facts(
+    'blog',
+    ['write:/etc/x'],
+    EVERYTHING,
+    `protect-system = ${value}`,
+    'uid = root',
+  );
+
+  expect(facts.get('write', '/etc/x')).not.toBe('ok');
+});
+
 test('groups stay themselves, and exactly these', async () => {
   await emperor.facts('blog', [], EVERYTHING, 'uid = 4711', 'gid = 29', 'add-gid = 33,44');
   const { pid } = await emperor.running('blog');

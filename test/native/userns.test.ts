@@ -97,6 +97,16 @@ describe.skipIf(!isRoot)('user namespace', () => {
     expect(lines.some((line) => line.includes('touch'))).toBe(true);
   });
 
+  test('what makes the whole tree read-only does not keep the maps from being written', async () => {
+    const words = world.jail(1, ['id', '-u'], {
+      namespaces: flags,
+      extra: maps,
+      mounts: [['readonly', '/']],
+    });
+
+    expect((await keeper.output(1, words)).lines).toEqual([String(TENANT_UID)]);
+  });
+
   test('root inside binds port 80 of its own network', async () => {
     const lines = await inside(
       `perl -MSocket -e 'socket(S,2,1,0); print bind(S,sockaddr_in(80,INADDR_LOOPBACK)) ? "bound" : $!'; echo`,

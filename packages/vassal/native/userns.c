@@ -5,6 +5,7 @@
 #include "jail.h"
 #include "report.h"
 #include "sys.h"
+#include "tree.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,8 +23,8 @@ static const uint64_t late_kinds =
     (uint64_t)(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWNET) |
     KEEPER_CLONE_NEWTIME;
 
-/* Ourselves in a copy of the host's /proc: `readonly /` makes the mount itself read-only. */
-static int self = -1;
+/* Ourselves in the /proc of the host: in a copy of that mount, which no step makes read-only. */
+static int self = -1, host_proc = -1;
 
 uint64_t namespaces_at_clone(const struct spec *spec)
 {
@@ -35,11 +36,9 @@ void host_self_take(const struct spec *spec)
 {
     if (!(spec->unshare & CLONE_NEWUSER) && !spec->setns_preopen)
         return;
-    autoclose int proc =
-        (int)must(sys_open_tree(AT_FDCWD, "/proc",
-                                KEEPER_OPEN_TREE_CLONE | KEEPER_OPEN_TREE_CLOEXEC | KEEPER_AT_RECURSIVE),
-                  STAGE_NAMESPACES, "/proc");
-    self = (int)must(openat(proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC), STAGE_NAMESPACES, "/proc/self");
+    host_proc = (int)must(tree_take(AT_FDCWD, "/proc", true), STAGE_NAMESPACES, "/proc");
+    self = (int)must(openat(host_proc, "self", O_PATH | O_DIRECTORY | O_CLOEXEC), STAGE_NAMESPACES,
+                     "/proc/self");
 }
 
 int host_self(void)
@@ -50,6 +49,7 @@ int host_self(void)
 void host_self_leave(void)
 {
     close_fd(&self);
+    close_fd(&host_proc);
 }
 
 /* One write(): the kernel takes no second one. */
