@@ -75,7 +75,7 @@ export async function openHost({ settings, clock, log, isQuiet }: HostParts): Pr
   const ledger = {
     stateDirectory: realpathSync(paths.stateDir),
     claimsDirectory: paths.uidClaims,
-    wall: clock.wall,
+    clock,
   };
   let accounts: Accounts | undefined;
   return {

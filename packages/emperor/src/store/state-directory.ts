@@ -11,14 +11,14 @@ const SAVE_AFTER_MS = 5;
 /** So few are written at once, whatever else is going on. */
 const A_FEW = 4;
 const LOOK_AGAIN_MS = 200;
-const LONGEST_WAIT_MS = 3_000;
+const LONGEST_WAIT_MS = 10_000;
 const WRITES_AT_ONCE = 4;
 
 export type StateDirectoryParts = {
   readonly directory: string;
   readonly clock: Clock;
   readonly log: Log;
-  /** false while there is something better to do: background saves then wait, for three seconds at most. */
+  /** false while there is something better to do: background saves then wait, for ten seconds at most. */
   readonly isQuiet: () => boolean;
 };
 

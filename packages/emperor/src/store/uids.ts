@@ -8,6 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { Clock } from '@emperor/common/clock';
 import { EmperorError, isErrno } from '@emperor/common/errors';
 import { atomicWrite } from '@emperor/common/fs/atomic-write';
 import { decodeLedger, encodeLedger, type Given } from './uids-json.ts';
@@ -40,6 +41,9 @@ export const ID_RANGE: UidUnit = {
   option: 'idmap-range',
 };
 
+/** Between one write and the next: a boot of 1,000 must not be 1,000 writes. The first waits for nothing. */
+const GATHER_MS = 10;
+
 /** Private uids: one per (name, owner), stable for ever. */
 export type PrivateUids = {
   /** The uid of this vassal, given now if it has none; durable on disk when the promise resolves. */
@@ -57,7 +61,7 @@ export type PrivateUidsParts = {
   /** One directory for the whole machine: which emperor owns which block of 256 uids. */
   readonly claimsDirectory: string;
   readonly range: UidRange;
-  readonly wall: () => number;
+  readonly clock: Clock;
   /** Single uids unless told. */
   readonly unit?: UidUnit;
 };
@@ -81,6 +85,7 @@ class Ledger implements PrivateUids {
   readonly #blocks: number[];
   #saved: Promise<void> = Promise.resolve();
   #unsaved = false;
+  #savedAt = Number.NEGATIVE_INFINITY;
 
   constructor(parts: LedgerParts) {
     this.#parts = parts;
@@ -122,7 +127,7 @@ class Ledger implements PrivateUids {
     const resting = [...this.#given].filter(
       ([, given]) => given.name === name && given.freedAt === undefined,
     );
-    for (const [key, given] of resting) this.#given.set(key, { ...given, freedAt: this.#parts.wall() });
+    for (const [key, given] of resting) this.#given.set(key, { ...given, freedAt: this.#parts.clock.wall() });
     // Not noted, it merely counts as used: nothing to tell anybody.
     if (resting.length > 0) void this.#save().catch(() => undefined);
   };
@@ -159,14 +164,25 @@ class Ledger implements PrivateUids {
     this.#unsaved = true;
     this.#saved = this.#saved
       .catch(() => undefined)
+      .then(() => this.#gathered())
       .then(() => {
         this.#unsaved = false;
         return atomicWrite(this.#path, encodeLedger([...this.#given.values()]), {
           mode: 0o600,
           durable: true,
         });
+      })
+      .finally(() => {
+        this.#savedAt = this.#parts.clock.now();
       });
     return this.#saved;
+  }
+
+  /** Resolves when the last write is long enough ago. */
+  async #gathered(): Promise<void> {
+    const { clock } = this.#parts;
+    const restMs = this.#savedAt + GATHER_MS - clock.now();
+    if (restMs > 0) await new Promise<void>((resolve) => clock.after(restMs, resolve));
   }
 }
 

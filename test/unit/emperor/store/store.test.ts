@@ -9,7 +9,8 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '@emperor/common/clock';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { inHand } from '../../../../packages/emperor/src/store/in-hand.ts';
 import { lockDirectory } from '../../../../packages/emperor/src/store/lock.ts';
 import { type Memory, tombstone } from '../../../../packages/emperor/src/store/memory.ts';
@@ -58,18 +59,31 @@ describe('memories', () => {
     expect(open().load('blog')).toEqual(memory);
   });
 
-  test('saved later wait for quiet, at most three seconds, and the newest wins', async () => {
+  test('saved later wait for quiet, at most ten seconds, and the newest wins', async () => {
     const clock = new ManualClock();
     const store = open(false, clock);
-    store.saveLater('blog', tombstone(1));
+    for (const name of ['a', 'b', 'c', 'd', 'blog']) store.saveLater(name, tombstone(1));
     store.saveLater('blog', memory);
-    clock.advance(2_900);
+    clock.advance(9_900);
+    await new Promise((resolve) => setTimeout(resolve, 50));
     expect(open().load('blog')).toBeUndefined();
 
     clock.advance(500);
-    await store.flush();
 
-    expect(open().load('blog')).toEqual(memory);
+    await vi.waitFor(() => expect(open().load('blog')).toEqual(memory));
+  });
+
+  test('saved while others are being written wait for a quiet moment of their own', async () => {
+    const clock = new ManualClock();
+    const store = open(false, clock);
+    store.saveLater('first', memory);
+    clock.advance(10);
+    for (const name of ['a', 'b', 'c', 'd', 'blog']) store.saveLater(name, memory);
+    clock.advance(100);
+    await vi.waitFor(() => expect(open().load('first')).toEqual(memory));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+
+    expect(open().load('blog')).toBeUndefined();
   });
 
   test('count at once, before they are on disk', () => {
@@ -152,7 +166,12 @@ describe('private uids', () => {
     const stateDirectoryOfIt = join(directory, name);
     mkdirSync(stateDirectoryOfIt, { recursive: true });
     const claimsDirectory = join(directory, 'claims');
-    return privateUids({ stateDirectory: stateDirectoryOfIt, claimsDirectory, range, wall: () => 1 });
+    return privateUids({
+      stateDirectory: stateDirectoryOfIt,
+      claimsDirectory,
+      range,
+      clock: { ...systemClock, wall: () => 1 },
+    });
   };
 
   test('are given once and for all, also over restarts', async () => {
@@ -225,7 +244,7 @@ describe('ranges of ids', () => {
     const state = join(directory, name);
     mkdirSync(state, { recursive: true });
     const claimsDirectory = join(directory, 'claims');
-    const parts = { stateDirectory: state, claimsDirectory, wall: () => 1 };
+    const parts = { stateDirectory: state, claimsDirectory, clock: { ...systemClock, wall: () => 1 } };
     return {
       ranges: privateUids({ ...parts, range: blocks(count), unit: ID_RANGE }),
       uids: privateUids({ ...parts, range: { from: 400_000, to: 401_023 } }),
