@@ -63,35 +63,41 @@ static int try_seccomp(uint64_t flag)
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) < 0 && errno == EFAULT ? 0 : ENOSYS;
 }
 
-static void report(const char *what, int (*attempt)(uint64_t), uint64_t argument)
-{
-    int status = 0;
-    pid_t child = fork();
-    if (child == 0)
-        _exit(attempt(argument));
-    bool known = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status);
-    (void)printf("%s %d\n", what, known ? WEXITSTATUS(status) : EAGAIN);
-    (void)fflush(stdout);
-}
+/* All at once: some take the kernel a while to clean up. */
+static const struct attempt {
+    const char *name;
+    int (*try)(uint64_t argument);
+    uint64_t argument;
+} attempts[] = {
+    {"namespace mnt", try_unshare, CLONE_NEWNS},
+    {"namespace pid", try_unshare, CLONE_NEWPID},
+    {"namespace ipc", try_unshare, CLONE_NEWIPC},
+    {"namespace uts", try_unshare, CLONE_NEWUTS},
+    {"namespace net", try_unshare, CLONE_NEWNET},
+    {"namespace cgroup", try_unshare, CLONE_NEWCGROUP},
+    {"namespace user", try_unshare, CLONE_NEWUSER},
+    {"namespace time", try_unshare, KEEPER_CLONE_NEWTIME},
+    {"mount-setattr", try_mount_setattr, 0},
+    {"proc", try_proc, 0},
+    {"seccomp", try_seccomp, 0},
+};
 
 int host_probe(void)
 {
-    static const struct {
-        const char *name;
-        uint64_t kind;
-    } kinds[] = {{"namespace mnt", CLONE_NEWNS},    {"namespace pid", CLONE_NEWPID},
-                 {"namespace ipc", CLONE_NEWIPC},   {"namespace uts", CLONE_NEWUTS},
-                 {"namespace net", CLONE_NEWNET},   {"namespace cgroup", CLONE_NEWCGROUP},
-                 {"namespace user", CLONE_NEWUSER}, {"namespace time", KEEPER_CLONE_NEWTIME}};
+    pid_t children[LENGTH(attempts)];
     long abi = syscall(NR_landlock_create_ruleset, NULL, 0, LANDLOCK_VERSION);
     (void)printf("landlock %ld\n", abi < 0 ? 0 : abi);
-    (void)fflush(stdout);
     (void)printf("own-user-namespace %d\n", user_namespace_enter_own());
     (void)fflush(stdout);
-    for (size_t i = 0; i < LENGTH(kinds); i++)
-        report(kinds[i].name, try_unshare, kinds[i].kind);
-    report("mount-setattr", try_mount_setattr, 0);
-    report("proc", try_proc, 0);
-    report("seccomp", try_seccomp, 0);
-    return 0;
+    for (size_t i = 0; i < LENGTH(attempts); i++) {
+        children[i] = fork();
+        if (children[i] == 0)
+            _exit(attempts[i].try(attempts[i].argument));
+    }
+    for (size_t i = 0; i < LENGTH(attempts); i++) {
+        int status = 0;
+        bool known = children[i] > 0 && waitpid(children[i], &status, 0) == children[i] && WIFEXITED(status);
+        (void)printf("%s %d\n", attempts[i].name, known ? WEXITSTATUS(status) : EAGAIN);
+    }
+    return fflush(stdout) == 0 ? 0 : 1;
 }
