@@ -139,3 +139,16 @@ test('reload and stop leave nothing; a second launch finds its places again', as
   const again = await emperor.running('blog', pid);
   expect(again.pid).not.toBe(pid);
 });
+
+test('a minimal root goes together with a user namespace', async () => {
+  const facts = await emperor.facts(
+    'blog',
+    ['write:/tmp', 'write:/var/cache/blog', 'write:/usr', 'read:/etc/passwd'],
+    ...minimal('tmpfs = /var/cache/blog:1M', 'unshare = mnt,pid,ipc,uts,cgroup,user'),
+  );
+
+  expect(facts.get('write', '/tmp')).toBe('ok');
+  expect(facts.get('write', '/var/cache/blog')).toBe('ok');
+  expect(facts.get('write', '/usr')).toBe('EROFS');
+  expect(facts.get('read', '/etc/passwd')).toBe('ok');
+});

@@ -136,6 +136,20 @@ test('an overlay as root keeps changes in its upper directory, or throws them aw
   expect(readdirSync(join(layer, 'data'))).toEqual(['top']);
 });
 
+test.each([
+  ['a directory', `root = ${root}`],
+  ['a namespace', `namespace = ${root}:boxed`],
+  ['layers', `overlay = ${root}::/`],
+  ['a bare chroot', `chroot = ${root}\nunshare = none`],
+])('%s as root is what it promises: its audit finds nothing', async (_, lines) => {
+  emperor.write('blog.ini', vassalFile('/bin/probe pause', lines));
+  await emperor.running('blog');
+
+  const audit = await emperor.cli(['audit', 'blog']);
+  expect(audit.stdout.split('\n').filter((line) => /^ +(?:violated|cannot)/.test(line))).toEqual([]);
+  expect(audit.code).toBe(0);
+});
+
 test('the emperor’s directories are hidden in every root that would show them', async () => {
   const shown = [
     ...['run', 'state', 'log'].map((name) => `list:/${name}`),

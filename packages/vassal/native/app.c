@@ -33,13 +33,23 @@ static void default_signals(void)
     MUST(STAGE_INIT, sigprocmask(SIG_SETMASK, &none, NULL));
 }
 
-static void take_stdio(void)
+/* What reads as empty. In a root without /dev (chroot, pivot-root) the end of a pipe that nobody writes into:
+ * the /dev/null that we have is the host's. */
+static int open_nothing(void)
 {
-    /* A root without /dev (chroot, pivot-root): 0 is the keeper's /dev/null already. */
+    int ends[2];
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     must(null < 0 && errno != ENOENT ? -1 : 0, STAGE_EXEC, "/dev/null");
     if (null >= 0)
-        MUST(STAGE_EXEC, dup2(null, 0));
+        return null;
+    MUST(STAGE_EXEC, pipe2(ends, O_CLOEXEC));
+    close(ends[1]);
+    return ends[0];
+}
+
+static void take_stdio(void)
+{
+    MUST(STAGE_EXEC, dup2(open_nothing(), 0));
     MUST(STAGE_EXEC, dup2(CHILD_OUT, 1));
     MUST(STAGE_EXEC, dup2(CHILD_ERR, 2));
     MUST(STAGE_EXEC, sys_close_range(3, ~0U, KEEPER_CLOSE_RANGE_CLOEXEC));

@@ -149,7 +149,7 @@ async function readHost(keeperPid: number | undefined): Promise<FoundHost> {
 
 const SKIPPED: ReadonlySet<string> = new Set(['readonly', 'hide', 'mask', 'bind']);
 
-/** Paths that a plan skips where they are missing: are they in the jail? */
+/** Paths that a plan skips where they are missing (or, in a directory as root, symlinks): are they in the jail? */
 async function existingOf(init: string, directives: readonly Directive[]): Promise<ReadonlySet<string>> {
   const existing = new Set<string>();
   for (const { word, args } of directives) {
