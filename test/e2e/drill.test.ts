@@ -3,6 +3,7 @@ import type { DrillAttemptJson, DrillJson } from '@emperor/common/control/proof'
 import { expect, test } from 'vitest';
 import { sharedEmperor } from '../support/emperor-under-test.ts';
 import { peekDir } from '../support/processes.ts';
+import { waitUntil } from '../support/wait-until.ts';
 
 const emperor = sharedEmperor();
 
@@ -116,6 +117,28 @@ test.each(JAILS)('%s %s: nothing unexpected', async (...lines) => {
   const found = await drillOf(...lines);
 
   expect({ failure: found.failure, wrong: unexpected(found) }).toEqual({ failure: null, wrong: [] });
+});
+
+test('what is left of a drill whose emperor died is taken away by the next one, and the vassal lives on', async () => {
+  emperor.write('blog.ini', emperor.probeFile('pause'));
+  const { pid } = await emperor.running('blog');
+  const left = () => peekDir(emperor.runDir).filter((entry) => entry.startsWith('drill-'));
+  const asked = emperor.cli(['drill', 'blog']);
+  await waitUntil(
+    async () => 'a drill to begin',
+    () => (left().length > 0 ? true : undefined),
+  );
+
+  await emperor.kill9();
+  await asked;
+  await emperor.start();
+
+  expect(await emperor.running('blog')).toMatchObject({ pid });
+  await waitUntil(
+    async () => `the drill to be taken away: ${left().join(' ')}`,
+    () => (left().length === 0 ? true : undefined),
+  );
+  expect((await drill('blog')).holds).toBe(true);
 });
 
 test('a vassal that does not run is drilled all the same; a copy that cannot be built says why', async () => {
