@@ -17,10 +17,10 @@ export const INIT_CALLS: readonly string[] = [
 ].flatMap((line) => line.split(' '));
 
 /** What watching the paths of touch-reload needs besides. */
-const TOUCH_CALLS: readonly string[] = ['inotify_init1', 'inotify_add_watch', 'stat', 'newfstatat'];
+export const TOUCH_CALLS: readonly string[] = ['inotify_init1', 'inotify_add_watch', 'stat', 'newfstatat'];
 
 /** What the probe of ready = tcp needs besides. */
-const PROBE_CALLS: readonly string[] = ['socket', 'connect', 'getsockopt'];
+export const PROBE_CALLS: readonly string[] = ['socket', 'connect', 'getsockopt'];
 
 /** What running hooks as the user needs besides; what an action does is the list's business. */
 const HOOK_CALLS: readonly string[] = ['pipe2', 'umask', 'openat2', 'getdents64', 'lseek'];

@@ -1,7 +1,8 @@
 import type { Values } from '@emperor/common/options/option';
 import type { filters } from '../options/filters.ts';
-import { stubbornCalls } from '../seccomp/filter.ts';
-import { initCallsOf } from '../seccomp/init-calls.ts';
+import { CALL_TABLES } from '../seccomp/architecture.ts';
+import { filterOf, stubbornCalls } from '../seccomp/filter.ts';
+import { initCallsOf, PROBE_CALLS, TOUCH_CALLS } from '../seccomp/init-calls.ts';
 import { decodeWord, splitList } from '../seccomp/words.ts';
 import { type Draft, grant, isExplicit, type Rule, type RuleContext, report, unmet } from './draft.ts';
 import type { VassalSpec } from './spec.ts';
@@ -191,6 +192,37 @@ const securityModuleRule: Rule = (draft, context) => {
   }, draft);
 };
 
+/** What init does for a tenant's own words opens nothing to its app that the operator's filters close. */
+const tenantFilterRule: Rule = (draft, context) => {
+  if (context.source.owner.powers === 'operator') return draft;
+  const { ready, 'tcp-connect': ports, 'touch-reload': touched } = draft.values;
+  const refuse = (before: Draft, key: 'ready' | 'touch-reload', message: string): Draft =>
+    report(before, context, { severity: 'error', key, message, hint: 'remove this line' });
+  let judged = draft;
+  if (ready.by === 'tcp' && ports !== undefined && !ports.includes(ready.port))
+    judged = refuse(judged, 'ready', `needs port ${ready.port}, which tcp-connect does not allow`);
+  const works = [
+    { key: 'ready', is: ready.by === 'tcp', needed: PROBE_CALLS },
+    { key: 'touch-reload', is: touched.length > 0, needed: TOUCH_CALLS },
+  ] as const;
+  for (const { key, is, needed } of works) {
+    const closed = is ? closedCalls(draft, context, needed) : [];
+    if (closed.length > 0) judged = refuse(judged, key, `needs ${closed.join(', ')}, which seccomp denies`);
+  }
+  return judged;
+};
+
+/** Those of `calls` that the list denies to the app. */
+function closedCalls({ values }: Draft, { host }: RuleContext, calls: readonly string[]): readonly string[] {
+  const { seccomp, cap: capabilities } = values;
+  const { architecture } = host;
+  if (seccomp.by !== 'words' || architecture === undefined) return [];
+  const needed = initCallsOf({ probes: false, touches: false, hooks: false });
+  const { verdicts } = filterOf({ words: seccomp.words, architecture, capabilities, needed });
+  const { numbers } = CALL_TABLES[architecture];
+  return calls.filter((call) => verdicts.get(numbers.get(call) ?? -1) === 'deny');
+}
+
 /** Rules about options of this group, in the order in which they apply. */
 export const FILTER_RULES: readonly Rule[] = [
   seccompFileRule,
@@ -198,4 +230,5 @@ export const FILTER_RULES: readonly Rule[] = [
   landlockRule,
   partialLandlockRule,
   securityModuleRule,
+  tenantFilterRule,
 ];

@@ -1,6 +1,15 @@
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import { expect, test } from 'vitest';
-import { ALICE, built, hostFacts, specOf } from '../../../support/vassal-fixtures.ts';
+import { buildSpec } from '../../../../packages/vassal/src/spec/build.ts';
+import {
+  ALICE,
+  accounts,
+  built,
+  hostFacts,
+  ROOT,
+  sourceOf,
+  specOf,
+} from '../../../support/vassal-fixtures.ts';
 
 type Written = Parameters<typeof built>[0];
 type Options = Parameters<typeof built>[1];
@@ -197,4 +206,31 @@ test('a denied call that init needs stays allowed, and that is said', () => {
   expect(problems({ seccomp: 'default,~execve' })).toEqual([
     'warning seccomp: asked seccomp=default,~execve, kernel gives execve all the same: init needs them',
   ]);
+});
+
+test("a tenant's own words open nothing that the operator's filters close", () => {
+  const written = { ready: 'tcp:6379', 'touch-reload': '/srv/touch' };
+  const force = {
+    'tcp-connect': '8000',
+    seccomp: ['default,~socket,~inotify_init1'],
+  };
+  const judge = (own: Written, forced: Written, owner = ALICE): readonly string[] => {
+    const source = sourceOf({ command: 'true', ...own }, { owner });
+    const layered = sourceOf(forced, { owner: ROOT, layer: 'force' });
+    const raw = new Map([...source.raw, ...layered.raw]);
+    const parts = {
+      accounts,
+      host: hostFacts(),
+      readList: () => ({ ok: false, reason: 'is none' }) as const,
+    };
+    return buildSpec({ ...source, raw }, parts).diagnostics.map(({ key, message }) => `${key}: ${message}`);
+  };
+
+  expect(judge(written, force)).toEqual([
+    'ready: needs port 6379, which tcp-connect does not allow',
+    'ready: needs socket, which seccomp denies',
+    'touch-reload: needs inotify_init1, which seccomp denies',
+  ]);
+  expect(judge({ ...written, ready: 'tcp:8000' }, { 'tcp-connect': '8000', seccomp: 'default' })).toEqual([]);
+  expect(judge(written, { 'tcp-connect': '8000' }, ROOT)).toEqual([]);
 });
