@@ -149,8 +149,7 @@ void mount_mask(struct mounting *m, struct mount_step *step)
                                          : "/dev/null",
                                    false);
     must_mount(tree, step->path);
-    must_mount(tree_restrict(tree, dir ? COVER : COVER & ~KEEPER_MOUNT_NODEV, false),
-               step->path);
+    must_mount(tree_restrict(tree, dir ? COVER : COVER & ~KEEPER_MOUNT_NODEV, false), step->path);
     must_mount(tree_put(tree, fd), step->path);
 }
 

@@ -7,8 +7,8 @@
 #include "io.h"
 #include "log.h"
 #include "report.h"
-#include "undertaker.h"
 #include "setns_socket.h"
+#include "undertaker.h"
 
 #include <sys/types.h>
 

@@ -94,7 +94,8 @@ static bool is_mapped(const struct spec *spec)
     return spec_outside_uid(spec, spec->uid) != (uid_t)-1 && spec_outside_gid(spec, spec->gid) != (gid_t)-1;
 }
 
-/* What is joined is not made; a map belongs to a user namespace of our own, and holds every id that is used. */
+/* What is joined is not made; a map belongs to a user namespace of our own, and holds every id that is used.
+ */
 static const char *check_namespaces(const struct spec *spec)
 {
     bool own_ids = spec->unshare & CLONE_NEWUSER;

@@ -174,8 +174,8 @@ struct spec {
     size_t env_before_file; /* so many of `env` came before env-file, which replaces them */
     LIST(const char *, 512) env;
     LIST(struct drill_word, 64) drill; /* instead of a command: the escape prober and what it aims at */
-    LIST(char *, 1024) arguments; /* one less is allowed: the last is NULL for exec */
-} __attribute__((aligned(4096))); /* whole pages, to be given back after clone */
+    LIST(char *, 1024) arguments;      /* one less is allowed: the last is NULL for exec */
+} __attribute__((aligned(4096)));      /* whole pages, to be given back after clone */
 
 /* What an id of inside the jail is outside of it; (uid_t)-1 when the map has it not. */
 uid_t spec_outside_uid(const struct spec *spec, uid_t inside);
