@@ -1,7 +1,8 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, readFileSync, readlinkSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, onTestFinished, test } from 'vitest';
 import { sharedEmperor } from '../support/emperor-under-test.ts';
 import { peekLink, statusLine } from '../support/processes.ts';
 import { runCommand } from '../support/run-command.ts';
@@ -94,6 +95,46 @@ test('a default that cannot apply falls away and plan says why; written in the f
   emperor.write('both.ini', emperor.probeFile('pause', 'setns = /proc/1/ns/net', 'unshare = net'));
   await emperor.waitFor('both', ({ state }) => state === 'failed');
   expect(await emperor.diagnostics('both')).toContain('both.ini:3 setns joins net, and unshare makes it too');
+});
+
+test('mounts that a user made for himself are not joined with the power of root', async () => {
+  const mallory = { uid: 5, gid: 60 } as const;
+  const his = spawn(
+    'unshare',
+    ['-Urm', 'sh', '-c', 'mount --bind /etc /usr/local/bin; echo; exec sleep 60'],
+    {
+      ...mallory,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    },
+  );
+  onTestFinished(() => void his.kill('SIGKILL'));
+  await once(his.stdout, 'data');
+
+  for (const path of [`/proc/${his.pid}/ns`, `/proc/${his.pid}/ns/mnt`]) {
+    emperor.write(
+      'guest.ini',
+      emperor.probeFile('pause', `setns = ${path}`, 'hook-post-jail = print:hooked'),
+    );
+    const guest = await emperor.waitFor('guest', ({ state }) => state === 'backing-off');
+    expect(guest.note).toMatch(/the mounts belong to a user namespace that is not joined.*EPERM/);
+    expect(emperor.log('guest')).toEqual([]);
+    emperor.remove('guest.ini');
+    await emperor.forgotten('guest');
+  }
+  // Files of a host's root in a namespace without one would be open to whoever owns that.
+  const rootless = spawn(
+    'unshare',
+    ['--user', '--map-user=5', '--map-group=60', 'sh', '-c', 'echo; exec sleep 60'],
+    {
+      ...mallory,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    },
+  );
+  onTestFinished(() => void rootless.kill('SIGKILL'));
+  await once(rootless.stdout, 'data');
+  emperor.write('guest.ini', emperor.probeFile('pause', `setns = /proc/${rootless.pid}/ns/user`));
+  const guest = await emperor.waitFor('guest', ({ state }) => state === 'backing-off');
+  expect(guest.note).toMatch(/the user namespace has no gid 0/);
 });
 
 test('what is not there is said, with what to do', async () => {

@@ -30,8 +30,6 @@ void seccomp_enter(const struct spec *spec);
 
 /* userns.c: the namespaces that clone makes; the others are made by user_namespace_enter(). */
 uint64_t namespaces_at_clone(const struct spec *spec);
-/* Become root inside a user namespace, where it has one. */
-void inner_root_become(void);
 /* The host's /proc/self, or -1 when no step needs it. */
 int host_self(void);
 void host_self_leave(void);

@@ -9,10 +9,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
 #include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -154,26 +156,57 @@ static void take_socket(const struct spec *spec, int place)
         (void)keep(spec, descriptors[i]);
 }
 
-static bool is_joined(size_t index, const char *own)
+/* Our own user namespace, before a foreign /proc is in sight. */
+static struct stat own_user;
+
+static bool is_own_user(int fd)
 {
-    struct stat theirs, ours;
-    return fstat(found[index], &theirs) == 0 && stat(own, &ours) == 0 && theirs.st_ino == ours.st_ino &&
-           theirs.st_dev == ours.st_dev;
+    struct stat theirs;
+    return fstat(fd, &theirs) == 0 && theirs.st_ino == own_user.st_ino && theirs.st_dev == own_user.st_dev;
+}
+
+/* In mounts that somebody else has power over, root of the host would run his programs and follow his links:
+ * they are joined only together with the user namespace that they belong to. */
+static void refuse_foreign_mounts(const struct spec *spec, int mounts, int user)
+{
+    struct stat owner, joined = own_user;
+    autoclose int fd = ioctl(mounts, KEEPER_NS_GET_USERNS);
+    must(fd, STAGE_NAMESPACES, spec->setns);
+    must(fstat(fd, &owner), STAGE_NAMESPACES, spec->setns);
+    if (user >= 0)
+        must(fstat(user, &joined), STAGE_NAMESPACES, spec->setns);
+    errno = EPERM;
+    if (owner.st_ino != joined.st_ino || owner.st_dev != joined.st_dev)
+        fail(STAGE_NAMESPACES, "setns: the mounts belong to a user namespace that is not joined");
+}
+
+/* Its owner has power over whoever is in it: over nobody with an id of the host's root, and over nothing that
+ * we have open. */
+static void join_user(const struct spec *spec, int fd)
+{
+    must(prctl(PR_SET_DUMPABLE, 0, 0, 0, 0), STAGE_NAMESPACES, spec->setns);
+    if (!spec->single_id)
+        must(setgroups(0, NULL), STAGE_NAMESPACES, spec->setns);
+    must(setns(fd, CLONE_NEWUSER), STAGE_NAMESPACES, spec->setns);
+    must(setresgid(0, 0, 0), STAGE_NAMESPACES, "setns: the user namespace has no gid 0");
+    must(setresuid(0, 0, 0), STAGE_NAMESPACES, "setns: the user namespace has no uid 0");
 }
 
 /* A process may not join the user namespace that it is in. */
 static void join_all(const struct spec *spec)
 {
     size_t joined = 0;
+    int mounts = found[LENGTH(order) - 2], user = found[LENGTH(order) - 1];
+    if (mounts >= 0)
+        refuse_foreign_mounts(spec, mounts, user);
     for (size_t i = 0; i < LENGTH(order); i++) {
         if (found[i] < 0)
             continue;
         joined++;
-        if (order[i] == CLONE_NEWUSER && is_joined(i, "/proc/self/ns/user"))
-            continue;
-        must(setns(found[i], 0), STAGE_NAMESPACES, spec->setns);
-        if (order[i] == CLONE_NEWUSER)
-            inner_root_become();
+        if (order[i] != CLONE_NEWUSER)
+            must(setns(found[i], (int)order[i]), STAGE_NAMESPACES, spec->setns);
+        else if (!is_own_user(found[i]))
+            join_user(spec, found[i]);
     }
     errno = ENOENT;
     if (!joined)
@@ -186,6 +219,7 @@ void setns_join(const struct spec *spec)
     if (!spec->setns)
         return;
     memset(found, -1, sizeof found);
+    must(stat("/proc/self/ns/user", &own_user), STAGE_NAMESPACES, "/proc/self/ns/user");
     autoclose int fd = sys_openat2(AT_FDCWD, spec->setns, O_PATH | O_CLOEXEC, RESOLVE_NO_SYMLINKS);
     if (fd < 0 && errno != ELOOP) /* ELOOP: a magic link, perhaps */
         fail(STAGE_NAMESPACES, spec->setns);

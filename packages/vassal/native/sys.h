@@ -67,6 +67,7 @@
 
 /* Of a descriptor of a namespace: which kind it is, as CLONE_NEW*. */
 #define KEEPER_NS_GET_NSTYPE 0xb703
+#define KEEPER_NS_GET_USERNS 0xb701 /* the one that has power over it */
 #define KEEPER_NSFS_MAGIC 0x6e736673
 #define KEEPER_PROC_MAGIC 0x9fa0
 

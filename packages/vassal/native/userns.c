@@ -79,7 +79,7 @@ static _Noreturn void write_maps(const struct spec *spec, int inside)
     _exit(0);
 }
 
-void inner_root_become(void)
+static void inner_root_become(void)
 {
     /* Without a root inside we stay what we were: nobody inside, with all power over it. */
     if (setresgid(0, 0, 0) < 0 && errno != EINVAL)
