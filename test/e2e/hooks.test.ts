@@ -163,6 +163,20 @@ test.each(OPTIONS)('a tenant may not set %s', async (line) => {
   );
 });
 
+test('a hook as user has no power over the init that runs it, not even as root', async () => {
+  emperor.write(
+    'blog.ini',
+    emperor.probeFile(
+      'pause',
+      'uid = root',
+      'seccomp = none',
+      'hook-as-user = exec:sh -c "readlink /proc/1/exe && echo reached; echo looked"',
+    ),
+  );
+
+  expect(await emperor.printed('blog', 'looked')).not.toContain('reached');
+});
+
 test('mistakes are told with their line before anything runs', async () => {
   emperor.write(
     'blog.ini',

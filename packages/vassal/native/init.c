@@ -140,7 +140,6 @@ _Noreturn void init_run(const struct birth *birth)
 
     jail_enter(spec, birth->generation);
 
-    MUST(STAGE_INIT, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
     MUST(STAGE_INIT, sys_close_range(CHILD_FD_END, ~0U, 0));
     int signals = watch_children();
     int watch = touch_watch(spec);
