@@ -88,28 +88,28 @@ test('an edit of scheduling gives a fresh jail', async () => {
 
 test('every resource limit is set for the app', async () => {
   const limits: Readonly<Record<string, string>> = {
-    as: '1073741824',
-    core: '0',
-    cpu: '1000',
-    data: '536870912',
-    fsize: '10485760',
-    locks: '11',
-    memlock: '65536',
-    msgqueue: '4096',
-    nice: '0',
-    nofile: '123',
-    nproc: '77',
-    rss: '8388608',
-    rtprio: '0',
-    rttime: '500000',
-    sigpending: '99',
-    stack: '1048576',
+    'limit-as': '1073741824',
+    'limit-core': '0',
+    'limit-cpu': '1000',
+    'limit-data': '536870912',
+    'limit-fsize': '10485760',
+    'limit-locks': '11',
+    'limit-memlock': '65536',
+    'limit-msgqueue': '4096',
+    'limit-nice': '0',
+    'limit-nofile': '123',
+    'limit-nproc': '77',
+    'limit-rss': '8388608',
+    'limit-rtprio': '0',
+    'limit-rttime': '500000',
+    'limit-sigpending': '99',
+    'limit-stack': '1048576',
   };
-  const lines = Object.entries(limits).map(([name, value]) => `limit-${name} = ${value}`);
+  const lines = Object.entries(limits).map(([name, value]) => `${name} = ${value}`);
 
   const facts = await emperor.facts('blog', [], ...lines);
 
   expect(await emperor.diagnostics('blog')).toEqual([]);
   for (const [name, value] of Object.entries(limits))
-    expect([name, facts.get('rlimit', name)]).toEqual([name, `${value}:${value}`]);
+    expect([name, facts.get('rlimit', name.slice('limit-'.length))]).toEqual([name, `${value}:${value}`]);
 });
