@@ -48,7 +48,9 @@ static int try_proc(uint64_t flag)
     pid_t child = fork();
     if (child == 0)
         _exit(tried(mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL)));
-    return child < 0 || waitpid(child, &status, 0) < 0 ? errno : WEXITSTATUS(status);
+    if (child < 0 || waitpid(child, &status, 0) < 0)
+        return errno;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EAGAIN;
 }
 
 static int try_unshare(uint64_t kind)

@@ -9,16 +9,16 @@
     X(SPEC, "spec")                                                                                          \
     X(LOG, "log")                                                                                            \
     X(CGROUP, "cgroup")                                                                                      \
+    X(NOTIFY, "notify")                                                                                      \
     X(HOOK_PRE_JAIL, "hook-pre-jail")                                                                        \
     X(NAMESPACES, "namespaces")                                                                              \
     X(HOOK_POST_JAIL, "hook-post-jail")                                                                      \
     X(MOUNTS, "mounts")                                                                                      \
     X(ROOT, "root")                                                                                          \
+    X(LIMITS, "limits")                                                                                      \
     X(HOSTNAME, "hostname")                                                                                  \
     X(NETWORK, "network")                                                                                    \
-    X(LIMITS, "limits")                                                                                      \
     X(HOOK_AS_ROOT, "hook-as-root")                                                                          \
-    X(NOTIFY, "notify")                                                                                      \
     X(IDENTITY, "identity")                                                                                  \
     X(LSM, "lsm")                                                                                            \
     X(LANDLOCK, "landlock")                                                                                  \

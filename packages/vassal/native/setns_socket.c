@@ -140,13 +140,15 @@ static int bind_at(struct setns_socket *own, const char *name)
         result = replace(own->dir, temporary, name);
     if (result == 0)
         result = fstatat(own->dir, name, &made, AT_SYMLINK_NOFOLLOW);
-    int error = errno;
-    if (result < 0)
+    if (result < 0) {
+        int error = errno;
         (void)unlinkat(own->dir, temporary, 0);
+        errno = error;
+        return -1;
+    }
     own->device = made.st_dev;
     own->inode = made.st_ino;
-    errno = error;
-    return result;
+    return 0;
 }
 
 int setns_socket_make(struct keeper *keeper, struct generation *g, const struct spec *spec)

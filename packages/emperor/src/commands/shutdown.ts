@@ -1,3 +1,4 @@
+import { STATUS_FORMAT } from '@emperor/common/control/api';
 import { EXIT } from '@emperor/common/errors';
 import { type Arguments, type CommandIo, isSet } from './command.ts';
 import { controlOf } from './control.ts';
@@ -15,7 +16,7 @@ export async function runShutdown(args: Arguments, io: CommandIo): Promise<numbe
   while (isAlive(emperor.pid)) await pause(io, LOOK_AGAIN_MS);
   io.out(
     isSet(args, 'json')
-      ? `${JSON.stringify({ format: 1, pid: emperor.pid, vassals: emperor.vassals })}\n`
+      ? `${JSON.stringify({ format: STATUS_FORMAT, pid: emperor.pid, vassals: emperor.vassals })}\n`
       : `emperor ${emperor.version} (pid ${emperor.pid}) has stopped its ${emperor.vassals} vassals and gone\n`,
   );
   return EXIT.ok;

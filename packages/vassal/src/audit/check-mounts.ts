@@ -1,7 +1,8 @@
+import { isBelow } from '../jail/path.ts';
 import { equal, type Finding, type Subject } from './finding.ts';
 import type { Mount } from './found.ts';
 import { type MountPromise, mountPromises } from './mount-promises.ts';
-import { isBelow, MountTree } from './mount-tree.ts';
+import { MountTree } from './mount-tree.ts';
 
 /** Root and mounts: what was promised is there with its options, and nothing else is. */
 export function checkMounts(subject: Subject): readonly Finding[] {

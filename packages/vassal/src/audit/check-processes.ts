@@ -23,6 +23,7 @@ export function checkNamespaces(subject: Subject): readonly Finding[] {
 
 function ownTime({ found }: Subject, { role, namespaces, pid }: FoundProcess): readonly Finding[] {
   if (role === 'init') return [];
+  if (!namespaces.has('time')) return [unread('time', pid)];
   const isHosts = namespaces.get('time') === found.host.namespaces.get('time');
   const seen = isHosts ? "the host's" : 'its own';
   return [equal({ group: 'namespaces', what: 'time', promised: 'its own', found: seen, pid })];
@@ -30,7 +31,8 @@ function ownTime({ found }: Subject, { role, namespaces, pid }: FoundProcess): r
 
 function ownNamespace({ spec, found }: Subject, process: FoundProcess, name: string): readonly Finding[] {
   const [own, host] = [process.namespaces.get(name), found.host.namespaces.get(name)];
-  if (own === undefined || host === undefined) return [];
+  if (host === undefined) return []; // the kernel has no such kind
+  if (own === undefined) return [unread(name, process.pid)];
   const kinds: readonly string[] = spec.jail.namespaces;
   const joined: readonly string[] = spec.joining.setns?.namespaces ?? [];
   const isHosts = own === host || own === found.host.keeperNamespaces.get(name);
@@ -43,6 +45,12 @@ function ownNamespace({ spec, found }: Subject, process: FoundProcess, name: str
   return [equal({ ...finding, promised: kinds.includes(name) ? 'its own' : "the host's" })];
 }
 
+/** A namespace that the kernel has and does not show to us. */
+function unread(what: string, pid: number): Finding {
+  const reason = 'its link in /proc cannot be read';
+  return { group: 'namespaces', what, promised: '', found: 'unknown', verdict: 'cannot-tell', reason, pid };
+}
+
 function sameNamespace(
   { found }: Subject,
   process: FoundProcess,
@@ -51,7 +59,8 @@ function sameNamespace(
 ): readonly Finding[] {
   const [own, jail] = [process.namespaces.get(name), init?.namespaces.get(name)];
   const finding = { group: 'namespaces', what: `${name} of its processes`, promised: "the jail's" };
-  if (own === undefined || jail === undefined) return [];
+  if (jail === undefined) return []; // said of the init
+  if (own === undefined) return [unread(name, process.pid)];
   if (own === jail) return [{ ...finding, found: "the jail's", verdict: 'ok' }];
   if (own === found.host.namespaces.get(name)) {
     return [{ ...finding, found: "the host's", verdict: 'violated', pid: process.pid }];
@@ -194,9 +203,18 @@ export function checkRlimits({ spec, host, found }: Subject): readonly Finding[]
   return found.processes.flatMap((process) =>
     [...promised].flatMap(([resource, hard]) => {
       const limit = process.limits.get(resource);
-      return limit === undefined ? [] : [limitFinding(resource, hard, limit, process.pid)];
+      return [
+        limit === undefined
+          ? unknownLimit(resource, process.pid)
+          : limitFinding(resource, hard, limit, process.pid),
+      ];
     }),
   );
+}
+
+function unknownLimit(what: string, pid: number): Finding {
+  const reason = '/proc/PID/limits does not tell';
+  return { group: 'limits', what, promised: '', found: 'unknown', verdict: 'cannot-tell', reason, pid };
 }
 
 function limitFinding(resource: string, hard: number | undefined, limit: Limit, pid: number): Finding {

@@ -1,5 +1,5 @@
+import { isBelow } from '../jail/path.ts';
 import type { Finding, Subject } from './finding.ts';
-import { isBelow } from './mount-tree.ts';
 
 /** Sockets that can be reached: abstract ones and TCP listeners of the same net namespace, and the emperor's. */
 export function checkSockets(subject: Subject): readonly Finding[] {

@@ -8,8 +8,8 @@ const STAGES = [
   'namespaces',
   'hooks before the root',
   'root and mounts',
-  'host name and network',
   'limits',
+  'host name and network',
   'hooks as root',
   'identity',
   'filters',
@@ -150,8 +150,7 @@ const EXPLANATIONS: { readonly [K in DirectiveWord]: Explanation } = {
   selinux: { stage: FILTERS, text: ([context]) => `SELinux context ${context}` },
   seccomp: {
     stage: FILTERS,
-    text: ([program = '']) =>
-      `a seccomp filter of ${program.length / 2 / BYTES_OF_INSTRUCTION} instructions, the last step`,
+    text: ([program = '']) => `a seccomp filter of ${program.length / 2 / BYTES_OF_INSTRUCTION} instructions`,
   },
   drill: { stage: APP, text: ([key, value]) => `the prober aims at ${key} ${value}` },
   'no-new-privs': {

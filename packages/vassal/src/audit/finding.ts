@@ -38,5 +38,7 @@ export function equal(parts: Omit<Finding, 'verdict'>): Finding {
 export function isNested({ found }: Subject, process: FoundProcess): boolean {
   const own = process.namespaces.get('user');
   const init = found.processes.find(({ role }) => role === 'init');
-  return own !== init?.namespaces.get('user') && own !== found.host.namespaces.get('user');
+  return (
+    own !== undefined && own !== init?.namespaces.get('user') && own !== found.host.namespaces.get('user')
+  );
 }

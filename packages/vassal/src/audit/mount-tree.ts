@@ -1,3 +1,4 @@
+import { isBelow } from '../jail/path.ts';
 import type { Mount } from './found.ts';
 
 /** The mounts of a namespace as a process with the root `/` meets them. */
@@ -42,9 +43,4 @@ export class MountTree {
     }
     return first;
   }
-}
-
-/** Is `path` this directory or something in it? */
-export function isBelow(path: string, directory: string): boolean {
-  return directory === '/' || path === directory || path.startsWith(`${directory}/`);
 }

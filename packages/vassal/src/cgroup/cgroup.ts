@@ -66,7 +66,10 @@ export async function ensureBase(host: CgroupHost, instance: string, ownPid: num
       );
     }
   }
-  const text = await readFile(`${dir}/cgroup.subtree_control`, 'utf8').catch(() => '');
+  let text = '';
+  await attempt(`${dir}/cgroup.subtree_control`, async () => {
+    text = await readFile(`${dir}/cgroup.subtree_control`, 'utf8');
+  });
   const controllers = new Set(text.split(/\s+/).filter((word) => word !== ''));
   const files = await filesIn(keeperLeaf);
   return {

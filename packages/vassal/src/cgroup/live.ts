@@ -75,12 +75,22 @@ async function numberOf(path: string): Promise<number | undefined> {
   }
 }
 
+/** Empty when it is not there: then there is nothing to free. */
+async function textOf(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    if (isErrno(error, 'ENOENT', 'ENODEV')) return '';
+    throw error;
+  }
+}
+
 /** Devices that had a limit and have none any more. */
 async function freedDevices({ dir, deviceFiles, writes }: LiveLimit): Promise<readonly CgroupWrite[]> {
   const freed: CgroupWrite[] = [];
   for (const file of deviceFiles) {
     const kept = new Set(writes.filter((write) => write.file === file).map(({ value }) => deviceOf(value)));
-    const text = await readFile(`${dir}/${file}`, 'utf8').catch(() => '');
+    const text = await textOf(`${dir}/${file}`);
     freed.push(...liftDevices(file, text, kept).map((write) => ({ dir, ...write })));
   }
   return freed;

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { getSystemErrorMap } from 'node:util';
+import { errorText } from '../keeper/failure.ts';
 import { NAMESPACES } from '../options/isolation.ts';
 import type { HostFeature } from '../spec/host-facts.ts';
 import type { Namespace } from '../spec/spec.ts';
@@ -44,11 +44,19 @@ export function parseProbe(text: string, texts: KernelTexts): KernelProbe {
     const errno = results.get(`namespace ${kind}`) ?? 0;
     return errno === 0 ? [] : [[kind, because(kind, errno, texts, own)] as const];
   });
+  const unasked = {
+    name: 'the probe of the keeper',
+    missing: 'it did not answer: what stands here is a guess',
+  };
   const features = FEATURES.map(([name, title]) => {
     const errno = results.get(name) ?? 0;
     return { name: title, missing: errno === 0 ? undefined : errorText(errno) };
   });
-  return { landlockAbi: results.get('landlock'), unavailable: new Map(unavailable), features };
+  return {
+    landlockAbi: results.get('landlock'),
+    unavailable: new Map(unavailable),
+    features: results.size === 0 ? [unasked, ...features] : features,
+  };
 }
 
 const FEATURES: readonly (readonly [string, string])[] = [
@@ -69,9 +77,4 @@ function userReason(errno: number, texts: KernelTexts): string {
   if (texts.appArmorRestricts?.trim() === '1')
     return 'AppArmor restricts them (kernel.apparmor_restrict_unprivileged_userns)';
   return errorText(errno);
-}
-
-function errorText(errno: number): string {
-  const [name, text] = getSystemErrorMap().get(-errno) ?? [];
-  return name === undefined ? `errno ${errno}` : `${text} (${name})`;
 }

@@ -1,6 +1,7 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { lstat, readFile, realpath } from 'node:fs/promises';
 import { isErrno } from '@emperor/common/errors';
+import { RLIMITS } from '../audit/names.ts';
 import { type CgroupHost, parseHierarchies } from '../cgroup/hierarchy.ts';
 import { architectureOf } from '../seccomp/architecture.ts';
 import type { HostFacts, HostPaths } from '../spec/host-facts.ts';
@@ -26,25 +27,8 @@ const CAP_SYS_RESOURCE = 24n;
 const FIRST_PERSON = 1_000;
 const NOBODY = 65_534;
 
-/** As /proc/self/limits calls them. */
-const RLIMIT_TITLES: ReadonlyMap<string, string> = new Map([
-  ['Max cpu time', 'cpu'],
-  ['Max file size', 'fsize'],
-  ['Max data size', 'data'],
-  ['Max stack size', 'stack'],
-  ['Max core file size', 'core'],
-  ['Max resident set', 'rss'],
-  ['Max processes', 'nproc'],
-  ['Max open files', 'nofile'],
-  ['Max locked memory', 'memlock'],
-  ['Max address space', 'as'],
-  ['Max file locks', 'locks'],
-  ['Max pending signals', 'sigpending'],
-  ['Max msgqueue size', 'msgqueue'],
-  ['Max nice priority', 'nice'],
-  ['Max realtime priority', 'rtprio'],
-  ['Max realtime timeout', 'rttime'],
-]);
+/** By title. */
+const RESOURCES: ReadonlyMap<string, string> = new Map(RLIMITS.map(([name, title]) => [title, name]));
 
 /** The first kernel with each Landlock ABI, newest first. */
 const LANDLOCK_SINCE: readonly (readonly [number, number, number])[] = [
@@ -98,7 +82,7 @@ export function parseHardRlimits(text: string): ReadonlyMap<string, number | und
   const limits = new Map<string, number | undefined>();
   for (const line of text.split('\n')) {
     const [, title, hard] = /^(Max .*?)\s{2,}\S+\s+(\S+)/.exec(line) ?? [];
-    const resource = RLIMIT_TITLES.get(title ?? '');
+    const resource = RESOURCES.get(title ?? '');
     if (resource !== undefined) limits.set(resource, hard === 'unlimited' ? undefined : Number(hard));
   }
   return limits;

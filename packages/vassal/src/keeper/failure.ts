@@ -31,7 +31,8 @@ export function errorName(errno: number): string {
   return getSystemErrorMap().get(-errno)?.[0] ?? `errno ${errno}`;
 }
 
-function errorText(errno: number): string {
+/** `no such file or directory (ENOENT)`. */
+export function errorText(errno: number): string {
   const [name, text] = getSystemErrorMap().get(-errno) ?? [];
   return name === undefined ? `errno ${errno}` : `${text} (${name})`;
 }

@@ -102,7 +102,7 @@ export const filters = {
     who: 'operator',
     onChange: 'restart',
     group,
-    help: 'TCP ports that the app may connect to, on any address; the port of `ready = tcp` in an operator’s file is always one. Says nothing of UDP. Needs `no-new-privs`.',
+    help: 'TCP ports that the app may connect to, on any address; the port of `ready = tcp` in a file of the operator is always one. Says nothing of UDP. Needs `no-new-privs`.',
   }),
   apparmor: option({
     kind: optional(label),

@@ -43,6 +43,6 @@ export const hooks = {
     who: 'operator',
     onChange: 'restart',
     group,
-    help: 'The time that each single hook has; one that needs longer is killed with everything it started, and the launch fails.',
+    help: 'The time that each single hook has; one that needs longer is killed with everything it started, and the launch fails. After a stop nothing can fail any more: it is told, and the other hooks still run.',
   }),
 };

@@ -144,7 +144,7 @@ export const identity = {
   securebits: option({
     kind: commaList(securebit),
     default: [],
-    since: '0.1',
+    since: '0.2',
     who: 'operator',
     onChange: 'restart',
     group,
@@ -153,7 +153,7 @@ export const identity = {
   'uid-map': option({
     kind: repeated(idMap),
     default: [],
-    since: '0.1',
+    since: '0.2',
     who: 'operator',
     onChange: 'restart',
     group,
@@ -162,7 +162,7 @@ export const identity = {
   'gid-map': option({
     kind: repeated(idMap),
     default: [],
-    since: '0.1',
+    since: '0.2',
     who: 'operator',
     onChange: 'restart',
     group,

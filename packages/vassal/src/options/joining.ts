@@ -3,7 +3,7 @@ import { type Kind, option } from '@emperor/common/options/option';
 import { namespaceName } from './isolation.ts';
 
 const group = 'joining';
-const row = { since: '0.1', who: 'operator', onChange: 'restart', group } as const;
+const row = { since: '0.2', who: 'operator', onChange: 'restart', group } as const;
 
 const LONGEST_SOCKET_PATH = 200;
 

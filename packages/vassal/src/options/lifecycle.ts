@@ -65,7 +65,7 @@ export const lifecycle = {
     who: 'tenant',
     onChange: 'live',
     group,
-    help: 'A first exit is replaced at once; the n-th quick exit in a row waits this long times 2^(n-2).',
+    help: 'A first exit is replaced at once; the n-th quick exit in a row waits this long times 2^(n-2). A tenant has at least 100ms.',
   }),
   'restart-max-delay': option({
     kind: duration(0, LONGEST_WAIT_MS),
@@ -92,7 +92,7 @@ export const lifecycle = {
     who: 'tenant',
     onChange: 'live',
     group,
-    help: 'Up for this long, the vassal is stable: its earlier exits are forgiven.',
+    help: 'Up for this long, the vassal is stable: its earlier exits are forgiven. A tenant has at least 1s.',
   }),
   'stop-signal': option({
     kind: signal,
@@ -110,7 +110,7 @@ export const lifecycle = {
     who: 'tenant',
     onChange: 'live',
     group,
-    help: 'How long the app may take to finish before everything in its jail is killed.',
+    help: 'How long the app may take to finish before everything in its jail is killed. A tenant has 10m at most.',
   }),
   'kill-mode': option({
     kind: oneOf('mixed', 'control-group'),
@@ -128,7 +128,7 @@ export const lifecycle = {
     who: 'tenant',
     onChange: 'live',
     group,
-    help: 'How a touch or an edit reaches the app. restart: stop, then start. signal: send `reload-signal`, the jail stays (edits still restart).',
+    help: 'How a touch or an edit reaches the app. auto and restart: stop, then start. signal: send `reload-signal`, the jail stays (edits still restart).',
   }),
   'reload-signal': option({
     kind: signal,

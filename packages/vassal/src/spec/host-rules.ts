@@ -4,6 +4,7 @@ import { capabilityName } from '../options/identity.ts';
 import { type VassalOptionName, type VassalValues, vassalOptions } from '../options/index.ts';
 import type { RlimitPair } from '../options/limits.ts';
 import { type Draft, grant, type Rule, type RuleContext, report, unmet } from './draft.ts';
+import type { RlimitName } from './limits.ts';
 import { unmetSeverity } from './unmet.ts';
 
 /** A capability that the kernel or the emperor does not have is refused. */
@@ -32,8 +33,6 @@ export const rlimitRule: Rule = (draft, context) =>
 
 /** What this kernel and these privileges make of the wishes. */
 export const HOST_RULES: readonly Rule[] = [capabilityRule, rlimitRule];
-
-export type RlimitName = Extract<VassalOptionName, `limit-${string}`>;
 
 /** The options that are resource limits, from the table. */
 export function rlimitNames(): readonly RlimitName[] {

@@ -69,12 +69,8 @@ function ownIds(draft: Draft, context: RuleContext, { uid, gid }: NonNullable<Ho
   const asked = draft.values.uid;
   const isAsked = asked !== undefined && asked.by !== 'auto' && isExplicit(context.source, 'uid');
   const isOwn = isAsked && isUser(asked, uid, context);
-  const message = unmet(
-    'uid',
-    isAsked && asked.by === 'name' ? asked.name : 'auto',
-    String(uid),
-    WITHOUT_ROOT,
-  );
+  const wish = isAsked ? (asked.by === 'name' ? asked.name : String(asked.id)) : 'auto';
+  const message = unmet('uid', wish, String(uid), WITHOUT_ROOT);
   const said =
     isAsked && !isOwn
       ? report(draft, context, {
