@@ -29,6 +29,13 @@ describe.skipIf(!isRoot)('hooks', () => {
     hook(phase, 'exec', '/bin/sh', '-c', script);
   const app: Words = ['sh', '-c', 'echo app'];
 
+  test('a low limit of open files, which is the jail’s already, is no obstacle', async () => {
+    const phases = ['as-user', 'as-root'].flatMap((phase) => hook(phase, 'print', phase));
+    await keeper.output(1, world.jail(1, app, { extra: [['rlimit', '7', '24', '24'], ...phases] }));
+
+    expect(keeper.texts()).toEqual(['as-root', 'as-user', 'app']);
+  });
+
   test('five phases run in their order, where they belong, and say who they are', async () => {
     const say = 'echo "$EMPEROR_PHASE $GREETING $(id -u) $(readlink /proc/self/ns/mnt)"';
     const phases = ['post-stop', 'as-user', 'as-root', 'post-jail', 'pre-jail'];

@@ -94,13 +94,14 @@ static void default_signals(void)
     (void)hook_must(sigprocmask(SIG_SETMASK, &none, NULL), "");
 }
 
-/* Output and trouble where they belong, nothing else of ours; 0 stays /dev/null. */
+/* Output and trouble where they belong, nothing else of ours; 0 stays /dev/null. As low as possible: the
+ * limit of open files may already be the app's. */
 static void take_descriptors(const int *write_ends)
 {
     int high[3];
     trouble_fd = write_ends[2];
     for (size_t i = 0; i < LENGTH(high); i++)
-        high[i] = (int)hook_must(fcntl(write_ends[i], F_DUPFD_CLOEXEC, 64), "");
+        high[i] = (int)hook_must(fcntl(write_ends[i], F_DUPFD_CLOEXEC, TROUBLE_FD + 1), "");
     trouble_fd = high[2];
     (void)hook_must(dup3(high[2], TROUBLE_FD, O_CLOEXEC), "");
     trouble_fd = TROUBLE_FD;
