@@ -1,6 +1,7 @@
+import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { DrillAttemptJson, DrillJson } from '@emperor/common/control/proof';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { sharedEmperor } from '../support/emperor-under-test.ts';
 import { peekDir } from '../support/processes.ts';
 import { waitUntil } from '../support/wait-until.ts';
@@ -117,6 +118,26 @@ test.each(JAILS)('%s %s: nothing unexpected', async (...lines) => {
   const found = await drillOf(...lines);
 
   expect({ failure: found.failure, wrong: unexpected(found) }).toEqual({ failure: null, wrong: [] });
+});
+
+test('another process of the same uid cannot write the results', async () => {
+  const uid = 987_654;
+  const loop = `for p in /proc/[0-9]*; do [ -O $p ] && [ $p != /proc/$$ ] && echo forged > $p/fd/1 && echo wrote; done`;
+  const forger = spawn('sh', ['-c', `while :; do ${loop}; done 2>/dev/null`], {
+    ...{ uid, gid: uid, stdio: ['ignore', 'pipe', 'ignore'] },
+  });
+  onTestFinished(() => void forger.kill('SIGKILL'));
+  let said = '';
+  forger.stdout?.on('data', (data) => {
+    said += String(data);
+  });
+
+  emperor.write('blog.ini', emperor.probeFile('pause', `uid = ${uid}`, `gid = ${uid}`, 'autostart = no'));
+  await emperor.waitFor('blog', ({ state }) => state === 'stopped');
+  const found = await drill('blog');
+
+  expect([found.failure, unexpected(found)]).toEqual([null, []]);
+  expect(said).toBe('');
 });
 
 test('what is left of a drill whose emperor died is taken away by the next one, and the vassal lives on', async () => {

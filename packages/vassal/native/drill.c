@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #define ATTEMPT_SECONDS 5
@@ -157,7 +156,8 @@ static void run_all(const struct attempt *attempts, const struct spec *spec)
     }
 }
 
-/* As execve would: what is close-on-exec goes, what is not stays and is found by `leaked-descriptors`. */
+/* As execve would: what is close-on-exec goes, what is not stays and is found by `leaked-descriptors`. But it
+ * stays undumpable, or another process of this uid could write the results through /proc. */
 static void close_on_exec(void)
 {
     for (int fd = 3; fd < 4096; fd++) {
@@ -165,7 +165,6 @@ static void close_on_exec(void)
         if (flags >= 0 && (flags & FD_CLOEXEC))
             (void)close(fd);
     }
-    (void)prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 }
 
 _Noreturn void drill_run(const struct spec *spec)
