@@ -97,6 +97,9 @@ async function filesIn(directory: string): Promise<ReadonlySet<string> | undefin
 export async function releaseBase(host: CgroupHost, instance: string, ownPid: number): Promise<void> {
   if (host.v2 !== undefined) {
     const dir = instanceDirectory(host.v2, instance);
+    // A group passes on what one below it passes on: owners without vassals go first.
+    for (const name of (await directoriesIn(dir)).filter((entry) => numberAfter('u', entry) !== undefined))
+      await unlessRefused(() => removeEmpty(`${dir}/${name}`));
     // v2 lets no process back into a group that passes controllers on; the order undoes ensureBase. The root is
     // everybody's: what it passes on stays.
     for (const parent of [dir, parentOf(dir)].filter((directory) => directory !== host.v2?.mount)) {
