@@ -16,7 +16,7 @@ struct mounting {
     int root;    /* what becomes `/` */
     dev_t root_file_system;
     size_t own_count; /* file systems of the jail alone: what is mounted there gets a place */
-    dev_t own[72]; /* what spec/root-rules.ts allows, and ours */
+    dev_t own[72];    /* what spec/root-rules.ts allows, and ours */
 };
 
 /* What hides has no business of being written, run or opened as a device. */
