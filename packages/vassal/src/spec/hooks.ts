@@ -82,14 +82,19 @@ export const hookAccountsRule: Rule = (draft, context) => {
   return resolved;
 };
 
-/** Only in a uts namespace of its own a vassal's hook may set a host name: elsewhere it is the machine's. */
+/**
+ * Only in a uts namespace of its own a vassal's hook may set a host name: elsewhere it is the machine's. With `user` that
+ * namespace is made after the hooks of post-jail (`namespaces_at_clone` in native/userns.c).
+ */
 export const hookHostnameRule: Rule = (draft, context) => {
+  const { unshare } = draft.values;
   let judged = draft;
   for (const phase of HOOK_PHASES) {
     const key: HookKey = `hook-${phase}`;
     if (!draft.values[key].some(({ action }) => action === 'sethostname')) continue;
-    const isOutside = phase === 'pre-jail' || phase === 'post-stop';
-    if (!isOutside && draft.values.unshare.includes('uts')) continue;
+    const isEarly = phase === 'post-jail' && unshare.includes('user');
+    const isOutside = phase === 'pre-jail' || phase === 'post-stop' || isEarly;
+    if (!isOutside && unshare.includes('uts')) continue;
     judged = report(judged, context, {
       severity: 'error',
       key,
