@@ -90,6 +90,7 @@ export const emperorOptions = {
   }),
   'idmap-range': option({
     ...row,
+    since: '0.2',
     kind: idmapRange,
     default: { from: 0x7000_0000, to: 0x7ffd_ffff },
     help: 'Where the 65,536 ids of each vassal with a user namespace (`user` in `unshare`) come from; outside of what login.defs gives for subordinate ids and of what systemd-nspawn takes.',

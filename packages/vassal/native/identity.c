@@ -1,5 +1,6 @@
-/* From root to the tenant: keyring, groups, ids, capability sets, no_new_privs. Run by the child of the
- * keeper; the order is the one that works (reference: mechanics (f)): ambient must come after the ids. */
+/* From root to the tenant: bounding set, groups, ids, keyring, capability sets, no_new_privs. Run by the
+ * child of the keeper; the order is the one that works (reference: mechanics (f)): ambient must come after
+ * the ids. */
 #include "jail.h"
 #include "report.h"
 #include "sys.h"

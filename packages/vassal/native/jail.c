@@ -26,10 +26,11 @@ void jail_enter(struct spec *spec, uint64_t generation)
     loopback_up(spec);
     hooks_run(spec, HOOK_AS_ROOT);
     namespaces_offer(spec); /* setns-socket: all are there, and nothing of the tenant's ran */
-    identity_become(spec);  /* keyring, groups, gid, uid, capability sets, no_new_privs, in that order */
-    lsm_enter(spec);        /* as the tenant; counts from the next exec on */
-    landlock_enter(spec);   /* needs no_new_privs, and forbids what others did */
-    seccomp_enter(spec);    /* last: everything before may need calls that it forbids */
+    identity_become(
+        spec);       /* bounding set, groups, gid, uid, keyring, capability sets, securebits, no_new_privs */
+    lsm_enter(spec); /* as the tenant; counts from the next exec on */
+    landlock_enter(spec); /* needs no_new_privs, and forbids what others did */
+    seccomp_enter(spec);  /* last: everything before may need calls that it forbids */
     MUST(STAGE_INIT, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); /* a hook of the same uid could take init over */
     hooks_run(spec, HOOK_AS_USER);
 }
