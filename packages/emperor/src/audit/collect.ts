@@ -4,6 +4,7 @@ import type { FoundHost, FoundJail, FoundProcess, Mount, Readable } from '@emper
 import { parseMountinfo, parseTcpListeners, parseUnixSockets, parseWords } from '@emperor/vassal/audit/parse';
 import type { CgroupPlan } from '@emperor/vassal/cgroup/limits';
 import type { Directive } from '@emperor/vassal/jail/directive';
+import { isBelow } from '@emperor/vassal/jail/path';
 import { linkOf, MemoryReader, readText, someNames } from './proc.ts';
 import { readNamespaces, readProcess } from './read-process.ts';
 
@@ -39,9 +40,11 @@ export class Collector {
     const looked = [initPid, appPid, ...pids.filter((pid) => pid !== initPid && pid !== appPid)];
     const processes = await readAll(looked.slice(0, MOST_PROCESSES), place);
     const init = `/proc/${initPid}`;
+    const mounts = await readMounts(`${init}/mountinfo`);
+    const served = mounts.ok ? mounts.value.filter(({ type }) => SERVED.test(type)) : [];
     const facts = {
       host: await readHost(place.keeperPid),
-      mounts: await readMounts(`${init}/mountinfo`),
+      mounts,
       groupFiles: await readFiles(cgroups.writes.map(({ dir, file }) => `${dir}/${file}`)),
       environment: mapped(
         await this.#memory.read(`/proc/${appPid}/environ`, MOST_ENVIRONMENT_BYTES),
@@ -49,7 +52,12 @@ export class Collector {
       ),
       unixSockets: mapped(await readText(`${init}/net/unix`, MOST_SOCKET_BYTES), parseUnixSockets),
       tcpListeners: await readListeners(init),
-      existing: await existingOf(init, directives),
+      existing: await existingOf(
+        init,
+        directives.filter(
+          ({ args }) => !args.some((path) => served.some(({ point }) => isBelow(path, point))),
+        ),
+      ),
       members: await readMembers(cgroups),
     };
     // What left the group since, or took over the pid of one that did, is none of this jail.
@@ -146,6 +154,9 @@ async function readHost(keeperPid: number | undefined): Promise<FoundHost> {
     environment: environment.ok ? parseWords(environment.value) : [],
   };
 }
+
+/** File systems that a program or another machine answers for, or does not. */
+const SERVED = /^(?:fuse|nfs|9p|cifs|ceph|afs)/;
 
 const SKIPPED: ReadonlySet<string> = new Set(['readonly', 'hide', 'mask', 'bind']);
 

@@ -12,12 +12,8 @@ import { generationOf } from '../core/state.ts';
 import { type DecoderParts, decoderOf, type Explained } from '../decoder.ts';
 import type { Held } from '../held.ts';
 import type { Host } from '../host.ts';
+import { hiddenPaths } from '../jails.ts';
 import type { EmperorPaths } from '../settings.ts';
-
-/** The emperor's own directories: hidden from every app. */
-export function hiddenPaths(paths: EmperorPaths): readonly string[] {
-  return [paths.runtimeDir, paths.stateDir, paths.logDir, paths.vassals];
-}
 
 /** What `file` means, with the provenance of every option. It has a decoder of its own: nobody else's accounts change. */
 export async function explainFile(parts: DecoderParts, file: FileText): Promise<Explained> {
@@ -40,6 +36,7 @@ export function planOfFile(
       instance: 'INSTANCE',
       generation: 1,
       privateUid: undefined,
+      idRange: undefined,
       runtimeDir: paths.runtimeDir,
       hide: hiddenPaths(paths),
     },
@@ -60,6 +57,7 @@ export async function planOfHeld(host: Host, parts: DecoderParts, held: Held): P
       instance: host.instance,
       generation: generationOf(held.state) ?? held.generation + 1,
       privateUid: host.uids.known(held.name, file.ownerUid),
+      idRange: host.idRanges.known(held.name, file.ownerUid),
       runtimeDir: host.paths.runtimeDir,
       hide: hiddenPaths(host.paths),
     },

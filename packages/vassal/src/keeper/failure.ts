@@ -66,7 +66,8 @@ const HINTS: Readonly<Record<OwnStage, string>> = {
   spec: 'this is a bug of the emperor, or its keeper is of another version: restart the vassal',
   log: 'make room in the log directory and see that it is writable',
   cgroup: 'see /sys/fs/cgroup: is it mounted writable, and below a group that is delegated to the emperor?',
-  namespaces: 'see /proc/sys/user/max_*_namespaces, or leave the namespace out of unshare',
+  namespaces:
+    'see `emperor check --host` and /proc/sys/user/max_*_namespaces, or leave the namespace out of unshare',
   mounts: 'see that the path is there and no symlink leads to it, or turn off the option that asks for it',
   root: 'see root, namespace, chroot or pivot-root',
   hostname: 'remove hostname, or add uts to unshare',

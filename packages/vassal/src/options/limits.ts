@@ -157,7 +157,7 @@ export const limits = {
     who: 'tenant',
     onChange: 'live',
     group,
-    help: 'Swap of the whole vassal; 0 = none. Control groups v1 limit memory and swap together, and need memory-max for it.',
+    help: 'Swap of the whole vassal; 0 = none. A tenant has 512M unless it says otherwise, and 4G at most. Control groups v1 limit memory and swap together, and need memory-max for it.',
   }),
   'cpu-weight': option({
     kind: optional(integer(1, 10_000)),

@@ -1,4 +1,5 @@
 import type { Values } from '@emperor/common/options/option';
+import { plain } from '../jail/path.ts';
 import type { joining } from '../options/joining.ts';
 import { type Draft, grant, isExplicit, type Rule, type RuleContext, report } from './draft.ts';
 import type { Namespace, VassalSpec } from './spec.ts';
@@ -21,11 +22,14 @@ export function joiningOf(
     setns:
       setns === undefined
         ? undefined
-        : { path: setns, namespaces: joinedBy(setns).filter((kind) => !values.unshare.includes(kind)) },
+        : {
+            path: plain(setns),
+            namespaces: joinedBy(setns).filter((kind) => !values.unshare.includes(kind)),
+          },
     socket:
       socket === undefined
         ? undefined
-        : { path: socket, skip: values['setns-socket-skip'], preopen: values['setns-preopen'] },
+        : { path: plain(socket), skip: values['setns-socket-skip'], preopen: values['setns-preopen'] },
   };
 }
 
@@ -41,7 +45,8 @@ export const JOINING_VALUES: { readonly [K in keyof typeof joining]: (spec: Vass
 const ALL: readonly Namespace[] = ['mnt', 'pid', 'ipc', 'uts', 'net', 'cgroup', 'time'];
 
 /** What a path can bring, by its name: one file of /proc/PID/ns or of ip-netns, or else everything. */
-export function joinedBy(path: string): readonly Namespace[] {
+export function joinedBy(written: string): readonly Namespace[] {
+  const path = plain(written);
   const [, named] = /^\/proc\/[^/]+(?:\/task\/\d+)?\/ns\/([a-z]+)(?:_for_children)?$/.exec(path) ?? [];
   const one = [...ALL, 'user' as const].find((kind) => kind === named);
   if (one !== undefined) return [one];

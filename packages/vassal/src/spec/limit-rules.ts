@@ -160,8 +160,11 @@ function cut<K extends VassalOptionName>(
 ): Draft {
   const isNone = granted === undefined || (Array.isArray(granted) && granted.length === 0);
   const message = unmet(key, show(key, draft.values[key]), isNone ? 'none' : show(key, granted), because);
+  const isAsked = isExplicit(context.source, key);
+  // A bound that nobody wrote and that memory-max needs only where there is swap: `plan` tells.
+  if (!isAsked && key === 'swap-max') return grant(draft, key, granted, message);
   // What nobody asked for cannot be refused.
-  const severity = isExplicit(context.source, key) ? unmetSeverity(draft.values, 'limit') : 'warning';
+  const severity = isAsked ? unmetSeverity(draft.values, 'limit') : 'warning';
   return grant(report(draft, context, { severity, key, message, hint }), key, granted, message);
 }
 

@@ -23,6 +23,7 @@ const DAEMON_COST: ReadonlyMap<VassalOptionName, Bound> = new Map<VassalOptionNa
   ['stable', { min: 1_000 }],
   ['stop-timeout', { max: 600_000 }],
   ['memory-max', { max: 4 * 1024 ** 3, whenUnset: 512 * 1024 ** 2 }],
+  ['swap-max', { max: 4 * 1024 ** 3, whenUnset: 512 * 1024 ** 2 }],
   ['pids-max', { max: 4_096, whenUnset: 512 }],
   ['cpu-weight', { max: 100 }],
   ['io-weight', { max: 100 }],
