@@ -8,6 +8,7 @@ import type { VassalSpec } from '@emperor/vassal/spec/spec';
 import type { Launch } from './effects/world.ts';
 import { placeOf } from './groups.ts';
 import type { Host } from './host.ts';
+import type { EmperorPaths } from './settings.ts';
 
 /** What of this host and moment makes a spec launchable: the uid, the groups, the directives as bytes. */
 export async function prepareJail(host: Host, spec: VassalSpec, generation: number): Promise<Launch> {
@@ -43,7 +44,12 @@ export async function planOf(
     }),
     scratchDir: host.scratchDir,
     notifyPath: copy?.notifyPath ?? `${paths.runtimeDir}/notify/${spec.name}`,
-    hide: [paths.runtimeDir, paths.stateDir, paths.logDir, paths.vassals],
+    hide: hiddenPaths(paths),
   };
   return { run, directives: planJail(spec, host.facts, run) };
+}
+
+/** The emperor's own directories: hidden from every app. */
+export function hiddenPaths(paths: EmperorPaths): readonly string[] {
+  return [paths.runtimeDir, paths.stateDir, paths.logDir, paths.vassals];
 }

@@ -2,6 +2,7 @@ import { STATUS_FORMAT } from '@emperor/common/control/api';
 import type { PlanJson, PlanOptionJson, PlanRunningJson } from '@emperor/common/control/proof';
 import type { Diagnostic } from '@emperor/common/diagnostic';
 import { planCgroups } from '../cgroup/limits.ts';
+import { needsIdRange, UNCLAIMED_IDS } from '../jail/id-maps.ts';
 import { jailNotes } from '../jail/mounts.ts';
 import { planJail } from '../jail/plan.ts';
 import { vassalOptions } from '../options/index.ts';
@@ -18,6 +19,8 @@ export type PlanPlace = {
   readonly instance: string;
   readonly generation: number;
   readonly privateUid: number | undefined;
+  /** The first of the ids of its user namespace. */
+  readonly idRange: number | undefined;
   readonly runtimeDir: string;
   readonly hide: readonly string[];
 };
@@ -47,7 +50,7 @@ export function planDocument(parts: PlanParts): PlanJson {
     running: parts.running ?? null,
     options: granted.map(optionJson),
     jail: spec === undefined ? [] : explainJail(directivesOf(spec, host, place)),
-    notes: spec === undefined ? [] : notesOf(spec, place),
+    notes: spec === undefined ? [] : notesOf(spec, host, place),
     diagnostics: diagnostics.map((each) => ({
       ...each,
       line: each.line ?? null,
@@ -64,6 +67,7 @@ function directivesOf(spec: VassalSpec, host: HostFacts, place: PlanPlace): Retu
   return planJail(spec, host, {
     uid: uid === 'auto' ? own : uid,
     gid: gid === 'auto' ? own : gid,
+    idRange: place.idRange,
     cgroups: planCgroups(spec.limits, host.cgroups, {
       instance,
       ownerUid: spec.owner.uid,
@@ -76,11 +80,21 @@ function directivesOf(spec: VassalSpec, host: HostFacts, place: PlanPlace): Retu
   });
 }
 
-function notesOf(spec: VassalSpec, { privateUid, hide }: PlanPlace): readonly string[] {
+function notesOf(
+  spec: VassalSpec,
+  { rootless }: HostFacts,
+  { privateUid, idRange, hide }: PlanPlace,
+): readonly string[] {
+  const isRangeMadeUp = needsIdRange(spec) && idRange === undefined && rootless === undefined;
   const isMadeUp = spec.identity.uid === 'auto' && privateUid === undefined;
   return [
     ...(isMadeUp
       ? [`its private uid is given at its first launch; ${SOME_PRIVATE_UID} stands for it here`]
+      : []),
+    ...(isRangeMadeUp
+      ? [
+          `the ids of its user namespace are given at its first launch; those from ${UNCLAIMED_IDS} on stand for them here`,
+        ]
       : []),
     ...jailNotes(spec, hide),
   ];

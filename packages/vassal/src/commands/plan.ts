@@ -26,6 +26,7 @@ export async function runPlan(file: string, io: CommandIo): Promise<number> {
       instance: 'INSTANCE',
       generation: 1,
       privateUid: undefined,
+      idRange: undefined,
       runtimeDir: '/run/emperor',
       hide: [],
     },

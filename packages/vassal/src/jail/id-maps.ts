@@ -6,7 +6,7 @@ import type { JailRun } from './run.ts';
 export const IDS_PER_VASSAL = 65_536;
 
 /** Ids that no emperor gives and nobody else is known to take: for a run without an emperor, and to show a plan. */
-const UNCLAIMED_IDS = 0x7fff_0000;
+export const UNCLAIMED_IDS = 0x7fff_0000;
 
 /** The maps of a jail's user namespace; without one nothing is mapped and every id is itself. */
 export type IdMaps = { readonly uids: readonly IdMap[]; readonly gids: readonly IdMap[] };
