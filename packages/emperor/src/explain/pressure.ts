@@ -14,7 +14,7 @@ export function outOfMemory(counters: Counters, limits: LimitsSpec | undefined):
   const isKnown = ofMemory !== undefined || ofBoth !== undefined;
   const isOwn = !isKnown || (ofMemory ?? 0) + (ofBoth ?? 0) > 0;
   return limits?.memoryMaxBytes === undefined || !isOwn
-    ? 'the machine is out of memory'
+    ? 'the machine, or a control group above the vassal, is out of memory'
     : `memory-max ${formatBytes(limits.memoryMaxBytes)} reached`;
 }
 

@@ -1,6 +1,6 @@
 import type { PlanStepJson } from '@emperor/common/control/proof';
 import type { Directive, DirectiveWord } from '../jail/directive.ts';
-import { rlimitName } from './names.ts';
+import { rlimitName } from '../jail/rlimits.ts';
 
 /** The stages of a launch in the order of native/jail.c. */
 const STAGES = [

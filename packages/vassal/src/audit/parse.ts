@@ -1,5 +1,5 @@
+import { RLIMITS } from '../jail/rlimits.ts';
 import type { CapabilitySets, IdRange, Limit, Mount, Status, UnixSocket } from './found.ts';
-import { RLIMITS } from './names.ts';
 
 // A tenant writes some of what is read here (names of sockets, paths, whatever its memory holds): every parser takes
 // any text, keeps a bounded part of it, and leaves out what it does not understand.

@@ -1,8 +1,8 @@
 import { lstatSync, readFileSync } from 'node:fs';
 import { lstat, readFile, realpath } from 'node:fs/promises';
 import { isErrno } from '@emperor/common/errors';
-import { RLIMITS } from '../audit/names.ts';
 import { type CgroupHost, parseHierarchies } from '../cgroup/hierarchy.ts';
+import { RLIMITS } from '../jail/rlimits.ts';
 import { architectureOf } from '../seccomp/architecture.ts';
 import type { HostFacts, HostPaths } from '../spec/host-facts.ts';
 import { askKeeper, parseProbe } from './kernel-probe.ts';

@@ -11,31 +11,13 @@ import { joiningDirectives } from './joining.ts';
 import { mountDirectives } from './mounts.ts';
 import { cloneFlags } from './namespaces.ts';
 import { plain } from './path.ts';
+import { RLIMITS } from './rlimits.ts';
 import { rootDirectives } from './root.ts';
 import type { JailRun } from './run.ts';
 import { schedulingDirectives } from './scheduling.ts';
 
-/** RLIMIT_* of asm-generic/resource.h, the same on x86-64 and arm64. */
-const RESOURCES: ReadonlyMap<string, number> = new Map(
-  [
-    'cpu',
-    'fsize',
-    'data',
-    'stack',
-    'core',
-    'rss',
-    'nproc',
-    'nofile',
-    'memlock',
-    'as',
-    'locks',
-    'sigpending',
-    'msgqueue',
-    'nice',
-    'rtprio',
-    'rttime',
-  ].map((name, number) => [name, number]),
-);
+/** RLIMIT_* by name, the same on x86-64 and arm64. */
+const RESOURCES: ReadonlyMap<string, number> = new Map(RLIMITS.map(([name], number) => [name, number]));
 
 /** The first Landlock that can scope abstract sockets (1) and signals (2). */
 const SCOPING_ABI = 6;

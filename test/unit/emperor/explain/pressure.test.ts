@@ -22,7 +22,11 @@ test.each([
   [sigkill, { oom_kill: 1, memory_max: 7 }, 'killed by the kernel: memory-max 64M reached'],
   [sigkill, { oom_kill: 1 }, 'killed by the kernel: memory-max 64M reached'],
   [sigkill, { oom_kill: 1, memory_max: 0, memsw_max: 2 }, 'killed by the kernel: memory-max 64M reached'],
-  [sigkill, { oom_kill: 1, memory_max: 0 }, 'killed by the kernel: the machine is out of memory'],
+  [
+    sigkill,
+    { oom_kill: 1, memory_max: 0 },
+    'killed by the kernel: the machine, or a control group above the vassal, is out of memory',
+  ],
   [sigkill, { oom_kill: 0, memory_max: 7 }, 'killed by SIGKILL'],
   [
     { by: 'code', code: 1 } as const,
