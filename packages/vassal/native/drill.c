@@ -4,6 +4,7 @@
 #include "io.h"
 #include "sys.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -89,6 +90,25 @@ void try_open(struct outcome *outcome, const char *path, int flags)
         denied(outcome, errno, "%s", path);
 }
 
+void try_each(struct outcome *outcome, const char *dir, void (*look)(const char *, struct outcome *))
+{
+    char path[4400];
+    DIR *entries = opendir(dir);
+    if (!entries)
+        return;
+    struct dirent *entry;
+    while (outcome->verdict != DRILL_ALLOWED && (entry = readdir(entries)) != NULL)
+        if (entry->d_name[0] != '.' && format_text(path, sizeof path, "%s/%s", dir, entry->d_name))
+            look(path, outcome);
+    (void)closedir(entries);
+}
+
+void try_open_all(struct outcome *outcome, const char *const *paths, int flags)
+{
+    for (; *paths; paths++)
+        try_open(outcome, *paths, flags);
+}
+
 /* One line for each: NAME VERDICT ERRNO DETAIL. What a file name in it holds is made harmless. */
 static void say_outcome(const char *name, struct outcome *outcome)
 {
@@ -172,6 +192,7 @@ _Noreturn void drill_run(const struct spec *spec)
     drill_init = getppid();
     close_on_exec();
     run_all(drill_files, spec);
+    run_all(drill_system, spec);
     run_all(drill_kernel, spec);
     run_all(drill_namespaces, spec);
     run_all(drill_processes, spec);

@@ -25,6 +25,7 @@ struct attempt {
 
 /* Each file's attempts, ended by one without a name. */
 extern const struct attempt drill_files[];
+extern const struct attempt drill_system[];
 extern const struct attempt drill_kernel[];
 extern const struct attempt drill_namespaces[];
 extern const struct attempt drill_processes[];
@@ -52,6 +53,10 @@ void judge_permission(struct outcome *outcome, long result, const char *what);
 /* Open, read nothing, write nothing; the first that opens is allowed, else denied with the last error but
  * ENOENT. */
 void try_open(struct outcome *outcome, const char *path, int flags);
+
+void try_open_all(struct outcome *outcome, const char *const *paths, int flags);
+/* Calls `look` for entries of a directory until one is allowed. */
+void try_each(struct outcome *outcome, const char *dir, void (*look)(const char *, struct outcome *));
 
 /* drill_outsider.c: the role of a process outside of the jail that attempts are aimed at. */
 int outsider_run(const char *uid, const char *gid, const char *name);

@@ -7,15 +7,28 @@
 #include "spec.h"
 
 #include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
 
 /* Run the hooks of one phase in their order; the first that fails fails the launch. Called by the processes
  * on the way into the jail, where CHILD_OUT and CHILD_ERR are the app's pipes. */
 void hooks_run(const struct spec *spec, enum hook_phase phase);
 
-/* Run one hook in the caller's namespaces and identity: 0, or -1 with the failure noted. */
+/* Why a hook's process could not do it; written by it, atomically. */
+struct hook_trouble {
+    int32_t error;
+    char detail[160];
+};
+
+/* The hook's process, from its fork on: `write_ends` take its output, its errors and its trouble. */
+_Noreturn void hook_become(const struct spec *spec, const struct hook *hook, const int *write_ends,
+                           pid_t parent);
+
+/* hook_watch.c: run one hook in the caller's namespaces and identity: 0, or -1 with the failure noted. */
 int hook_run(const struct spec *spec, const struct hook *hook, struct failure *failure);
 
-/* Kill and reap every process below the caller, which is pid 1 of its namespace or a subreaper. */
+/* hook_watch.c: kill and reap every process below the caller, which is pid 1 of its namespace or a subreaper.
+ */
 void hook_kill_descendants(void);
 
 /* Where the kernel is to write the pid of the init as the host sees it: memory that the child shares, one

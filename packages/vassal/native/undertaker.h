@@ -19,6 +19,9 @@ struct undertaker {
     int64_t limit_ns; /* of all of them together */
 };
 
+/* undertaker.c: be one. `descriptors`: its end of the link, then where its hooks write. */
+_Noreturn void undertaker_run(const struct spec *spec, const char *name, const int *descriptors);
+
 /* Fork one if the spec has such hooks: 0, or -1 with the failure noted. `out`, `err`: where its hooks write.
  */
 int undertaker_start(struct keeper *keeper, struct generation *generation, const struct spec *spec, int out,

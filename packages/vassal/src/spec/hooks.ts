@@ -26,7 +26,7 @@ export function hooksOf(values: Values<typeof hooks>): HooksSpec {
   };
 }
 
-/** The keeper gives an undertaker this much beyond each hook's own time (native/undertaker.c), and once more. */
+/** The keeper gives an undertaker this much beyond each hook's own time (native/undertaker_link.c), and once more. */
 const SLACK_MS = 10_000;
 
 /** How long the hooks of a launch, and those after a stop, may take in all. */
