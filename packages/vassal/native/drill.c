@@ -142,11 +142,15 @@ static void killed(struct outcome *outcome, int status)
         skipped(outcome, "its process ended: signal %d, code %d", number, WEXITSTATUS(status));
 }
 
+/* What is refused to the prober itself is skipped with its errno: drill-judge.ts asks whether a filter gave
+ * it. */
 static void attempt_apart(const struct attempt *attempt, const struct spec *spec, struct outcome *outcome)
 {
     int ends[2], status = 0;
     if (pipe2(ends, O_CLOEXEC) < 0) {
-        skipped(outcome, "no pipe: %s", strerror(errno));
+        int error = errno;
+        skipped(outcome, "no pipe: %s", strerror(error));
+        outcome->error = error;
         return;
     }
     pid_t pid = fork();
@@ -154,8 +158,10 @@ static void attempt_apart(const struct attempt *attempt, const struct spec *spec
         attempt_in_child(attempt, spec, ends[1]);
     int error = errno;
     close_fd(&ends[1]);
-    if (pid < 0)
+    if (pid < 0) {
         skipped(outcome, "no process for it: %s", strerror(error));
+        outcome->error = error;
+    }
     bool told = pid > 0 && read(ends[0], outcome, sizeof *outcome) == (ssize_t)sizeof *outcome;
     close_fd(&ends[0]);
     if (pid > 0)

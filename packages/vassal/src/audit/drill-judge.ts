@@ -37,7 +37,8 @@ export function judgeDrill(
   const jail = new Jail(world);
   return ATTEMPTS.map(({ name, what, expect }) => {
     const { expected, reason } = expect(jail);
-    const { verdict, errno, detail } = told.get(name) ?? untold(name, end);
+    const seen = told.get(name) ?? untold(name, end);
+    const { verdict, errno, detail } = seen;
     return {
       name,
       what,
@@ -46,7 +47,7 @@ export function judgeDrill(
       reason,
       errno: errno === 0 ? null : errorName(errno),
       detail,
-      ok: isOk(verdict, expected, world),
+      ok: isOk(seen, expected, world),
     };
   });
 }
@@ -58,11 +59,20 @@ function untold(name: string, { isOutOfMemory }: DrillEnd): Told {
     : { verdict: 'skipped', errno: 0, detail: 'the prober did not tell' };
 }
 
-function isOk(verdict: DrillVerdict, expected: DrillAttemptJson['expected'], { spec }: DrillWorld): boolean {
+/** What a filter gives for a call: neither fork(2) nor pipe(2) has these of its own. */
+const OF_FILTERS: ReadonlySet<string> = new Set(['EPERM', 'ENOSYS']);
+
+function isOk(
+  { verdict, errno }: Told,
+  expected: DrillAttemptJson['expected'],
+  { spec }: DrillWorld,
+): boolean {
   if (expected === 'either') return true;
   if (verdict !== 'skipped') return verdict === expected;
-  // A list of the operator's own may deny what the prober itself needs: then it denies the attempt, too.
-  return spec.filters.seccomp?.some((word) => word !== 'default') === true;
+  // A list of the operator's own may deny what the prober itself needs, which is skipped with the errno: then it denies
+  // the attempt, too. An attempt that hung, died, had no target or was not told of proves nothing.
+  const isOwnList = spec.filters.seccomp?.some((word) => word !== 'default') === true;
+  return isOwnList && OF_FILTERS.has(errorName(errno));
 }
 
 function isVerdict(word: string | undefined): word is DrillVerdict {

@@ -62,6 +62,22 @@ test('an attempt that the prober did not tell of is not ok, but for a bomb that 
   expect(died.at(-1)).toMatchObject({ name: 'fork-bomb', verdict: 'denied' });
 });
 
+test.each([
+  ['skipped 1 no process for it', ['default', '~fork'], true],
+  ['skipped 38 no pipe', ['default', '~pipe2'], true],
+  ['skipped 11 no process for it', ['default', '~fork'], false],
+  ['skipped 0 it hangs', ['default', '~fork'], false],
+  ['skipped 1 no process for it', ['default'], false],
+  [undefined, ['default', '~fork'], false],
+] as const)('an attempt that was %s under seccomp = %j: ok is %s', (told, seccomp, ok) => {
+  const world = worldOf({ filters: { ...SPEC.filters, seccomp } });
+  const others = ALL_DENIED.filter((line) => !line.startsWith('mount '));
+
+  const judged = judgeDrill(told === undefined ? others : [...others, `mount ${told}`], world, DONE);
+
+  expect(judged.filter((attempt) => !attempt.ok).map(({ name }) => name)).toEqual(ok ? [] : ['mount']);
+});
+
 test('lines that are none are left out', () => {
   const told = parseDrill(['mount denied 1 EPERM', 'mount perhaps 1 x', 'end', '', 'MOUNT denied 1 x']);
 
