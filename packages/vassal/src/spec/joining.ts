@@ -73,11 +73,13 @@ const setnsRule: Rule = (draft, context) => {
   });
 };
 
-/** What says how the socket serves needs the socket. */
+/** What says how the socket serves needs the socket. A line that is refused already is not judged once more. */
 const socketRule: Rule = (draft, context) => {
-  if (draft.values['setns-socket'] !== undefined) return draft;
-  const idle = (['setns-socket-skip', 'setns-preopen'] as const).filter((key) =>
-    isExplicit(context.source, key),
+  const hasError = (key: string) =>
+    draft.diagnostics.some((diagnostic) => diagnostic.severity === 'error' && diagnostic.key === key);
+  if (draft.values['setns-socket'] !== undefined || hasError('setns-socket')) return draft;
+  const idle = (['setns-socket-skip', 'setns-preopen'] as const).filter(
+    (key) => isExplicit(context.source, key) && !hasError(key),
   );
   return idle.reduce((before: Draft, key) => reportIdle(before, context, key), draft);
 };

@@ -55,6 +55,33 @@ test.each([
   expect(diagnostics).toContainEqual(expect.objectContaining({ severity: 'error', key, message }));
 });
 
+test.each([
+  ['tenant', '/run/x', ['setns-preopen', 'setns-socket', 'setns-socket-skip']],
+  ['operator', 'not/absolute', ['setns-socket']],
+] as const)(
+  'a setns-socket of a %s that is refused (%s) brings no errors but those of refused lines',
+  (powers, socket, keys) => {
+    const { diagnostics } = built(
+      { command: 'true', 'setns-socket': socket, 'setns-socket-skip': 'net', 'setns-preopen': 'yes' },
+      { owner: { uid: 1001, name: 'alice', powers } },
+    );
+
+    expect(diagnostics.map(({ key }) => key).toSorted()).toEqual(keys);
+    expect(diagnostics.filter(({ message }) => message === 'needs setns-socket')).toEqual([]);
+  },
+);
+
+test('a tenant that may not say how a socket serves is not told to name one', () => {
+  const { diagnostics } = built(
+    { command: 'true', 'setns-preopen': 'yes' },
+    { owner: { uid: 1001, name: 'alice', powers: 'tenant' } },
+  );
+
+  expect(diagnostics.map(({ key, message }) => [key, message])).toEqual([
+    ['setns-preopen', expect.stringMatching(/^only the operator/)],
+  ]);
+});
+
 test('a namespace that this host cannot make is refused, or left out with a warning', () => {
   const host = hostFacts({ unavailable: new Map([['ipc', 'function not implemented (ENOSYS)']]) });
   const refused = built({ command: 'true' }, { host });
