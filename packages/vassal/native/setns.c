@@ -4,6 +4,7 @@
 #include "io.h"
 #include "jail.h"
 #include "report.h"
+#include "setns_greeting.h"
 #include "sys.h"
 #include "tree.h"
 
@@ -23,8 +24,6 @@
 
 #define PATIENCE_NS (5 * NS_PER_S)
 #define RETRY_MS 20
-#define GREETING "uwsgi-setns"
-#define GREETING_SIZE (sizeof GREETING - 1)
 
 /* Mounts next to last, since paths mean something else then; the user namespace last, since whoever has power
  * over the host's may join every other, and loses it there. */
@@ -129,7 +128,7 @@ static int connect_to(const struct spec *spec, int place, int64_t until_ns)
 /* One message: the greeting, a native count, as many descriptors. What is none of a namespace is let go. */
 static void take_socket(const struct spec *spec, int place)
 {
-    char greeting[GREETING_SIZE + sizeof(int)];
+    char greeting[SETNS_GREETING_SIZE + sizeof(int)];
     int64_t until_ns = monotonic_ns() + PATIENCE_NS;
     int descriptors[DESCRIPTORS_MAX];
     struct iovec part = {greeting, sizeof greeting};
@@ -148,7 +147,7 @@ static void take_socket(const struct spec *spec, int place)
         too_late(spec);
     ssize_t size = must(recvmsg(fd, &message, MSG_CMSG_CLOEXEC), STAGE_NAMESPACES, spec->setns);
     errno = EPROTO;
-    if (size != (ssize_t)sizeof greeting || memcmp(greeting, GREETING, GREETING_SIZE) != 0 ||
+    if (size != (ssize_t)sizeof greeting || memcmp(greeting, SETNS_GREETING, SETNS_GREETING_SIZE) != 0 ||
         (message.msg_flags & MSG_CTRUNC))
         fail(STAGE_NAMESPACES, spec->setns);
     size_t count = descriptors_of(&message, descriptors, LENGTH(descriptors));

@@ -7,6 +7,7 @@
 #include "jail.h"
 #include "keeper.h"
 #include "report.h"
+#include "setns_greeting.h"
 #include "sys.h"
 #include "tree.h"
 
@@ -23,7 +24,6 @@
 #define BACKLOG 16
 #define PEERS_PER_TURN 16
 #define PAUSE_NS (200 * NS_PER_MS)
-#define GREETING "uwsgi-setns"
 
 /* In the order in which uWSGI joins them: mounts last, since it finds nothing of its own any more then. */
 static const struct {
@@ -190,9 +190,9 @@ static struct generation *newest_running(struct keeper *keeper)
  */
 static void hand_over(int peer, const int *descriptors, int count)
 {
-    char greeting[sizeof GREETING - 1 + sizeof count];
-    memcpy(greeting, GREETING, sizeof GREETING - 1);
-    memcpy(greeting + sizeof GREETING - 1, &count, sizeof count);
+    char greeting[SETNS_GREETING_SIZE + sizeof count];
+    memcpy(greeting, SETNS_GREETING, SETNS_GREETING_SIZE);
+    memcpy(greeting + SETNS_GREETING_SIZE, &count, sizeof count);
     (void)descriptors_send(peer, greeting, sizeof greeting, descriptors, (size_t)count, MSG_DONTWAIT);
 }
 
