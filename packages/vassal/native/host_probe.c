@@ -8,12 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,30 +56,17 @@ static int try_unshare(uint64_t kind)
     return tried(unshare((int)kind));
 }
 
-/* A filter that is not there is a fault only where filters are known. */
-static int try_seccomp(uint64_t flag)
-{
-    (void)flag;
-    return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL, 0, 0) < 0 && errno == EFAULT ? 0 : ENOSYS;
-}
-
 /* All at once: some take the kernel a while to clean up. */
 static const struct attempt {
     const char *name;
     int (*try)(uint64_t argument);
     uint64_t argument;
 } attempts[] = {
-    {"namespace mnt", try_unshare, CLONE_NEWNS},
-    {"namespace pid", try_unshare, CLONE_NEWPID},
-    {"namespace ipc", try_unshare, CLONE_NEWIPC},
-    {"namespace uts", try_unshare, CLONE_NEWUTS},
-    {"namespace net", try_unshare, CLONE_NEWNET},
-    {"namespace cgroup", try_unshare, CLONE_NEWCGROUP},
-    {"namespace user", try_unshare, CLONE_NEWUSER},
-    {"namespace time", try_unshare, KEEPER_CLONE_NEWTIME},
-    {"mount-setattr", try_mount_setattr, 0},
-    {"proc", try_proc, 0},
-    {"seccomp", try_seccomp, 0},
+    {"namespace mnt", try_unshare, CLONE_NEWNS},    {"namespace pid", try_unshare, CLONE_NEWPID},
+    {"namespace ipc", try_unshare, CLONE_NEWIPC},   {"namespace uts", try_unshare, CLONE_NEWUTS},
+    {"namespace net", try_unshare, CLONE_NEWNET},   {"namespace cgroup", try_unshare, CLONE_NEWCGROUP},
+    {"namespace user", try_unshare, CLONE_NEWUSER}, {"namespace time", try_unshare, KEEPER_CLONE_NEWTIME},
+    {"mount-setattr", try_mount_setattr, 0},        {"proc", try_proc, 0},
 };
 
 int host_probe(void)
