@@ -1,8 +1,8 @@
 import { capabilitySet } from '../jail/capabilities.ts';
 import type { DirectiveWord } from '../jail/directive.ts';
+import { mappedId } from '../jail/id-maps.ts';
 import { equal, type Finding, isNested, type Subject } from './finding.ts';
 import type { FoundProcess, Limit } from './found.ts';
-import { outsideId } from './parse.ts';
 
 const NAMESPACES: readonly string[] = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts'];
 
@@ -81,7 +81,7 @@ function idFindings(
   { spec, run }: Subject,
   { status, pid, uidMap, gidMap }: FoundProcess,
 ): readonly Finding[] {
-  const outside = (map: FoundProcess['uidMap'], id: number) => outsideId(map, id) ?? `unmapped ${id}`;
+  const outside = (map: FoundProcess['uidMap'], id: number) => mappedId(map, id) ?? `unmapped ${id}`;
   const own = { uid: outside(uidMap, run.uid), gid: outside(gidMap, run.gid) };
   const promisedGroups = new Set(spec.identity.groups.map((gid) => outside(gidMap, gid)));
   const groups = status.groups.filter((gid) => gid !== own.gid);

@@ -1,5 +1,6 @@
 import type { PlanStepJson } from '@emperor/common/control/proof';
 import type { Directive, DirectiveWord } from '../jail/directive.ts';
+import { namespacesIn } from '../jail/namespaces.ts';
 import { rlimitName } from '../jail/rlimits.ts';
 
 /** The stages of a launch in the order of native/jail.c. */
@@ -53,7 +54,10 @@ const EXPLANATIONS: { readonly [K in DirectiveWord]: Explanation } = {
   'ready-notify': { stage: OUTSIDE, text: () => 'ready when it says READY=1' },
   'ready-log': { stage: OUTSIDE, text: ([text]) => `ready when it prints ${quoted(text)}` },
   'ready-tcp': { stage: APP, text: ([host, port]) => `ready when ${host} port ${port} answers, from inside` },
-  unshare: { stage: NAMESPACES, text: ([flags]) => `new namespaces: ${namespaceNames(Number(flags))}` },
+  unshare: {
+    stage: NAMESPACES,
+    text: ([flags]) => `new namespaces: ${namespacesIn(Number(flags)).join(' ')}`,
+  },
   'cgroup-v1': { stage: NAMESPACES, text: ([dir]) => `enter the control group ${dir}` },
   keep: { stage: MOUNTS, text: ([path]) => `keep ${path} visible below what is hidden next` },
   hide: { stage: MOUNTS, text: ([path]) => `hide ${path} behind an empty read-only directory` },
@@ -115,10 +119,13 @@ const EXPLANATIONS: { readonly [K in DirectiveWord]: Explanation } = {
     text: ([inside, outside, count]) => idsText('gid', inside, outside, count),
   },
   'single-id': { stage: NAMESPACES, text: () => 'one user and one group only: the emperor is no root' },
-  setns: { stage: NAMESPACES, text: ([path, kinds]) => `join ${namespaceNames(Number(kinds))} of ${path}` },
+  setns: {
+    stage: NAMESPACES,
+    text: ([path, kinds]) => `join ${namespacesIn(Number(kinds)).join(' ')} of ${path}`,
+  },
   'setns-socket': {
     stage: IDENTITY,
-    text: ([path, kinds]) => `hand out ${namespaceNames(Number(kinds))} at ${path}`,
+    text: ([path, kinds]) => `hand out ${namespacesIn(Number(kinds)).join(' ')} at ${path}`,
   },
   'setns-preopen': {
     stage: IDENTITY,
@@ -201,24 +208,6 @@ function idsText(what: string, inside = '', outside = '', count = ''): string {
   return count === '1'
     ? `${what} ${inside} inside is ${outside} outside`
     : `${count} ${what}s from ${inside} inside are those from ${outside} outside`;
-}
-
-/** CLONE_NEW* in the order of unshare(1). */
-const CLONE_NAMES: readonly (readonly [number, string])[] = [
-  [0x0002_0000, 'mnt'],
-  [0x2000_0000, 'pid'],
-  [0x0800_0000, 'ipc'],
-  [0x0400_0000, 'uts'],
-  [0x4000_0000, 'net'],
-  [0x0200_0000, 'cgroup'],
-  [0x1000_0000, 'user'],
-  [0x0000_0080, 'time'],
-];
-
-function namespaceNames(flags: number): string {
-  return CLONE_NAMES.filter(([bit]) => Math.floor(flags / bit) % 2 === 1)
-    .map(([, name]) => name)
-    .join(' ');
 }
 
 function bindFlags(flags = '-'): string {

@@ -1,3 +1,5 @@
+import type { IdMap } from '../options/identity.ts';
+
 /** One line of mountinfo. */
 export type Mount = {
   readonly id: number;
@@ -38,9 +40,6 @@ export type Descriptor = {
   readonly mountId: number | undefined;
 };
 
-/** Inside, outside, how many: a line of uid_map. */
-export type IdRange = readonly [inside: number, outside: number, count: number];
-
 /** One process of a jail, read while it lived. */
 export type FoundProcess = {
   readonly pid: number;
@@ -53,8 +52,8 @@ export type FoundProcess = {
   readonly descriptors: readonly Descriptor[];
   /** What AppArmor or SELinux calls it; undefined without either. */
   readonly label: string | undefined;
-  readonly uidMap: readonly IdRange[];
-  readonly gidMap: readonly IdRange[];
+  readonly uidMap: readonly IdMap[];
+  readonly gidMap: readonly IdMap[];
 };
 
 /** The emperor's own world, to compare with. */

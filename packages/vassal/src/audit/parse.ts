@@ -1,5 +1,7 @@
+import { unescapeOctal } from '../jail/path.ts';
 import { RLIMITS } from '../jail/rlimits.ts';
-import type { CapabilitySets, IdRange, Limit, Mount, Status, UnixSocket } from './found.ts';
+import type { IdMap } from '../options/identity.ts';
+import type { CapabilitySets, Limit, Mount, Status, UnixSocket } from './found.ts';
 
 // A tenant writes some of what is read here (names of sockets, paths, whatever its memory holds): every parser takes
 // any text, keeps a bounded part of it, and leaves out what it does not understand.
@@ -34,12 +36,6 @@ function parseMount(line: string): Mount | undefined {
     source: unescapeOctal(source ?? ''),
     superOptions: new Set((superOptions ?? '').split(',')),
   };
-}
-
-function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 8)),
-  );
 }
 
 /** What /proc/PID/status tells of rights; undefined for a text that is none. */
@@ -115,19 +111,13 @@ export function parseStat(text: string): { readonly start: string; readonly nice
 }
 
 /** Lines of uid_map or gid_map. */
-export function parseIdMap(text: string): readonly IdRange[] {
-  return text.split('\n').flatMap((line): IdRange[] => {
+export function parseIdMap(text: string): readonly IdMap[] {
+  return text.split('\n').flatMap((line): IdMap[] => {
     const [inside, outside, count] = numbersOf(line);
     return inside === undefined || outside === undefined || count === undefined
       ? []
-      : [[inside, outside, count]];
+      : [{ inside, outside, count }];
   });
-}
-
-/** The id outside for one inside; undefined when it is not mapped. */
-export function outsideId(map: readonly IdRange[], id: number): number | undefined {
-  const range = map.find(([inside, , count]) => id >= inside && id < inside + count);
-  return range === undefined ? undefined : range[1] + id - range[0];
 }
 
 const ACCEPTS = 0x1_0000;

@@ -1,13 +1,13 @@
 import { mkdir, readdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import type { Clock } from '@emperor/common/clock';
 import { describeError, EmperorError, isErrno } from '@emperor/common/errors';
+import { isBelow, parentOf } from '../jail/path.ts';
 import {
   allHierarchies,
   type CgroupHost,
   CONTROLLERS,
   type GenerationPlace,
   instanceDirectory,
-  isWithin,
   nameInV1,
   versionOf,
 } from './hierarchy.ts';
@@ -154,7 +154,7 @@ export async function listGenerations(
 ): Promise<readonly FoundGeneration[]> {
   const found = new Map<string, FoundGeneration>();
   for (const hierarchy of allHierarchies(host)) {
-    const raw = (only?.below ?? []).filter((dir) => isWithin(dir, hierarchy.mount));
+    const raw = (only?.below ?? []).filter((dir) => isBelow(dir, hierarchy.mount));
     const bases = [instanceDirectory(hierarchy, instance), ...raw.map((dir) => `${dir}/emperor-${instance}`)];
     for (const base of bases) {
       for (const place of await generationsIn(base, instance, only?.name)) {
@@ -308,8 +308,4 @@ async function unlessRefused(effect: () => Promise<unknown>): Promise<void> {
 
 function pause(clock: Clock, ms: number): Promise<void> {
   return new Promise((resolve) => void clock.after(ms, resolve));
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'));
 }

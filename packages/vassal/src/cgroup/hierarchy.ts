@@ -1,3 +1,5 @@
+import { isBelow, unescapeOctal } from '../jail/path.ts';
+
 /** The controllers that options of this release use, by their v2 names. */
 export type Controller = 'memory' | 'cpu' | 'cpuset' | 'pids' | 'io';
 
@@ -106,14 +108,9 @@ export type GenerationPlace = {
  */
 export function generationDirectory(hierarchy: Hierarchy, place: GenerationPlace): string {
   const { instance, ownerUid, name, generation, below } = place;
-  const base = below?.find((dir) => isWithin(dir, hierarchy.mount));
+  const base = below?.find((dir) => isBelow(dir, hierarchy.mount));
   const top = base === undefined ? instanceDirectory(hierarchy, instance) : join(base, `emperor-${instance}`);
   return join(top, `u${ownerUid}`, name, `g${generation}`);
-}
-
-/** `path` is `directory` or lies below it. */
-export function isWithin(path: string, directory: string): boolean {
-  return path === directory || path.startsWith(`${directory}/`);
 }
 
 type Mount = {
@@ -203,10 +200,4 @@ function join(...parts: readonly string[]): string {
     .join('/')
     .replace(/\/{2,}/g, '/')
     .replace(/(.)\/$/, '$1');
-}
-
-function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) =>
-    String.fromCharCode(Number.parseInt(digits, 8)),
-  );
 }

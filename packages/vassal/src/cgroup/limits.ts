@@ -1,3 +1,4 @@
+import { isBelow, parentOf } from '../jail/path.ts';
 import type { LimitsSpec } from '../spec/limits.ts';
 import {
   CONTROL_NAMES,
@@ -17,7 +18,6 @@ import {
   generationDirectory,
   type Hierarchy,
   hierarchyOf,
-  isWithin,
   versionOf,
 } from './hierarchy.ts';
 import { hierarchyOfFile, rawHierarchies } from './raw.ts';
@@ -161,7 +161,7 @@ function passOn(
   const vassal = parentOf(generationDirectory(hierarchy, place));
   const instance = parentOf(parentOf(vassal));
   // The emperor's own base passes the usual ones on already; nobody did so for a directory of the operator's choice.
-  const isOwn = place.below?.some((dir) => isWithin(dir, hierarchy.mount)) !== true;
+  const isOwn = place.below?.some((dir) => isBelow(dir, hierarchy.mount)) !== true;
   const isUsual = wanted.every((name) => CONTROLLERS.some((controller) => controller === name));
   const above = isOwn && isUsual ? [] : [...ancestorsBetween(hierarchy.mount, parentOf(instance)), instance];
   const value = wanted.map((controller) => `+${controller}`).join(' ');
@@ -170,7 +170,7 @@ function passOn(
 
 /** From `top` down to `bottom`, both included. */
 function ancestorsBetween(top: string, bottom: string): readonly string[] {
-  return bottom === top || !isWithin(bottom, top)
+  return bottom === top || !isBelow(bottom, top)
     ? [top]
     : [...ancestorsBetween(top, parentOf(bottom)), bottom];
 }
@@ -181,7 +181,7 @@ function fillCpusets(host: CgroupHost, place: GenerationPlace): readonly CgroupW
   if (hierarchy === undefined || host.cpuset === undefined) return [];
   const { cpus, mems } = host.cpuset;
   const leaf = generationDirectory(hierarchy, place);
-  const base = place.below?.find((dir) => isWithin(dir, hierarchy.mount));
+  const base = place.below?.find((dir) => isBelow(dir, hierarchy.mount));
   const top = base ?? parentOf(parentOf(parentOf(leaf)));
   return ancestorsBetween(top, leaf)
     .filter((dir) => dir !== hierarchy.mount)
@@ -206,8 +206,4 @@ function rawWrites(limits: LimitsSpec, host: CgroupHost, place: GenerationPlace)
 
 function controllerOfFile({ file }: { readonly file: string }): string {
   return file.split('.')[0] ?? file;
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/'));
 }

@@ -1,8 +1,9 @@
-import { allHierarchies, type CgroupHost, type Hierarchy, isWithin } from './hierarchy.ts';
+import { isBelow } from '../jail/path.ts';
+import { allHierarchies, type CgroupHost, type Hierarchy } from './hierarchy.ts';
 
 /** The hierarchy that a directory of `cgroup` lies in; undefined when it is in none. */
 export function hierarchyOfDirectory(dir: string, host: CgroupHost): Hierarchy | undefined {
-  return allHierarchies(host).find(({ mount }) => isWithin(dir, mount));
+  return allHierarchies(host).find(({ mount }) => isBelow(dir, mount));
 }
 
 /** The hierarchies that these directories lie in. */

@@ -78,3 +78,8 @@ export const DIRECTIVES = {
 export type DirectiveWord = keyof typeof DIRECTIVES;
 
 export type Directive = { readonly word: DirectiveWord; readonly args: readonly string[] };
+
+/** One word of the blob with its arguments, numbers as the keeper reads them. */
+export function directive(word: DirectiveWord, ...args: readonly (string | number)[]): Directive {
+  return { word, args: args.map(String) };
+}

@@ -48,9 +48,13 @@ function shifted(base: number, kept: readonly number[]): readonly IdMap[] {
   return [...maps, ...own.map((id) => ({ inside: id, outside: id, count: 1 }))];
 }
 
-/** The id outside of one inside; undefined when the map has it not. */
+/** The id outside of one inside, without a map itself; undefined when the map has it not. */
 export function outsideId(maps: readonly IdMap[], id: number): number | undefined {
-  if (maps.length === 0) return id;
+  return maps.length === 0 ? id : mappedId(maps, id);
+}
+
+/** The id outside of one inside in a user namespace with these maps; undefined when they have it not. */
+export function mappedId(maps: readonly IdMap[], id: number): number | undefined {
   const map = maps.find(({ inside, count }) => id >= inside && id < inside + count);
   return map === undefined ? undefined : map.outside + id - map.inside;
 }

@@ -1,5 +1,5 @@
 import type { VassalSpec } from '../spec/spec.ts';
-import type { Directive } from './directive.ts';
+import { type Directive, directive } from './directive.ts';
 import { plain } from './path.ts';
 
 /** LANDLOCK_ACCESS_FS_* of linux/landlock.h. */
@@ -99,8 +99,4 @@ function rightsOf(abi: number): number {
 
 function hex(rights: number): string {
   return rights.toString(16);
-}
-
-function directive(word: Directive['word'], ...args: readonly string[]): Directive {
-  return { word, args };
 }

@@ -1,12 +1,12 @@
 import type { HostPaths } from '../spec/host-facts.ts';
 import type { VassalSpec } from '../spec/spec.ts';
-import type { Directive, DirectiveWord } from './directive.ts';
+import { type Directive, directive } from './directive.ts';
 import { accountDirectives } from './environment.ts';
 import { loopbackNotes } from './loopback.ts';
 import { isBelow, outermost } from './path.ts';
 import { ownMountDirectives } from './root.ts';
 import type { JailRun } from './run.ts';
-import { coverOf, hiddenOf, ownHomes } from './views.ts';
+import { coverOf, HOMES, hiddenOf, ownHomes } from './views.ts';
 
 const SYSTEM_DIRECTORIES: readonly string[] = [
   '/usr',
@@ -20,7 +20,6 @@ const SYSTEM_DIRECTORIES: readonly string[] = [
   '/lib64',
   '/libx32',
 ];
-const HOMES: readonly string[] = ['/home', '/root'];
 
 /** 2: processes of other users are not even names. The rest is what the container engines mask and write-protect. */
 const PRIVATE_PROC: readonly Directive[] = [
@@ -113,10 +112,6 @@ export function jailNotes(spec: VassalSpec, hide: readonly string[]): readonly s
       : [`the jail has a ${cover} of its own: ${path} of the host is not in it`];
   });
   return [...visible, ...lost, ...loopbackNotes(spec)];
-}
-
-function directive(word: DirectiveWord, ...args: readonly string[]): Directive {
-  return { word, args };
 }
 
 function privateThings({ jail, limits }: VassalSpec): readonly Directive[] {

@@ -1,3 +1,4 @@
+import { NAMESPACES } from '../options/isolation.ts';
 import type { Namespace } from '../spec/spec.ts';
 
 /** CLONE_NEW* of linux/sched.h. */
@@ -17,4 +18,9 @@ export function cloneFlags(namespaces: readonly Namespace[]): number {
   let flags = 0;
   for (const namespace of new Set(namespaces)) flags += CLONE_FLAGS[namespace];
   return flags;
+}
+
+/** The namespaces that these clone flags make, in the order of unshare(1). */
+export function namespacesIn(flags: number): readonly Namespace[] {
+  return NAMESPACES.filter((namespace) => Math.floor(flags / CLONE_FLAGS[namespace]) % 2 === 1);
 }

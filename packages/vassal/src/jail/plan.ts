@@ -3,7 +3,7 @@ import type { HostFacts } from '../spec/host-facts.ts';
 import type { Rlimit } from '../spec/limits.ts';
 import type { Ready, VassalSpec } from '../spec/spec.ts';
 import { capabilitySet } from './capabilities.ts';
-import type { Directive, DirectiveWord } from './directive.ts';
+import { type Directive, directive } from './directive.ts';
 import { environmentDirectives, notifyPathOf, workingDirectoryOf } from './environment.ts';
 import { filterDirectives } from './filters.ts';
 import { hookDirectives } from './hooks.ts';
@@ -67,10 +67,6 @@ export function planJail(
 function placeOf(spec: VassalSpec): string {
   const cwd = workingDirectoryOf(spec);
   return spec.root.form.by === 'minimal' ? plain(cwd) : cwd;
-}
-
-function directive(word: DirectiveWord, ...args: readonly (string | number)[]): Directive {
-  return { word, args: args.map(String) };
 }
 
 function bitsOf(numbers: readonly number[]): number {

@@ -1,7 +1,7 @@
 import type { HostPaths } from '../spec/host-facts.ts';
 import type { OwnMount } from '../spec/root.ts';
 import type { VassalSpec } from '../spec/spec.ts';
-import type { Directive, DirectiveWord } from './directive.ts';
+import { type Directive, directive } from './directive.ts';
 import { isBelow } from './path.ts';
 import { openPlaces } from './views.ts';
 
@@ -78,8 +78,4 @@ function mountDirective(mount: OwnMount): Directive {
 /** Who names a device wants to use it. */
 function bindFlags(source: string): string {
   return isBelow(source, '/dev') ? 's' : 'sd';
-}
-
-function directive(word: DirectiveWord, ...args: readonly string[]): Directive {
-  return { word, args };
 }

@@ -1,5 +1,5 @@
 import type { IoPriority, Scheduler, SchedulingSpec } from '../spec/limits.ts';
-import type { Directive } from './directive.ts';
+import { type Directive, directive } from './directive.ts';
 
 /** IOPRIO_CLASS_*. */
 const IO_CLASSES: Readonly<Record<IoPriority['class'], number>> = { realtime: 1, 'best-effort': 2, idle: 3 };
@@ -22,8 +22,4 @@ export function schedulingDirectives(spec: SchedulingSpec): readonly Directive[]
     ...(sched.policy === 'other' ? [] : [directive('sched', POLICIES[sched.policy], priority)]),
     ...(oomScoreAdj === 0 ? [] : [directive('oom-score-adj', oomScoreAdj)]),
   ];
-}
-
-function directive(word: Directive['word'], ...args: readonly number[]): Directive {
-  return { word, args: args.map(String) };
 }

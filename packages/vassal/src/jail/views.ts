@@ -5,7 +5,8 @@ import { isBelow, outermost, plain } from './path.ts';
 /** A tree of the host that shows in the jail, and where. */
 export type View = { readonly source: string; readonly target: string };
 
-const HOMES: readonly string[] = ['/home', '/root'];
+/** Where a host keeps the homes of its users. */
+export const HOMES: readonly string[] = ['/home', '/root'];
 
 /** Parts of every minimal root. */
 const MINIMAL_PLACES: readonly string[] = [

@@ -59,6 +59,8 @@ class Attachment {
   #listener: KeeperListener | undefined;
   #pid: number | undefined;
   #over = false;
+  /** It said that it ends: nobody will answer at its socket, which it takes along. */
+  #quits = false;
 
   constructor(options: AttachOptions) {
     this.#options = options;
@@ -163,7 +165,11 @@ class Attachment {
   #pass(fact: KeeperFact): void {
     if (this.#over) return;
     this.#listener?.onFact(fact);
-    if (fact.type !== 'ack' || this.#acks.answer(fact.command, fact.errno)) return;
+    if (fact.type !== 'ack') return;
+    if (this.#acks.answer(fact.command, fact.errno)) {
+      this.#quits ||= fact.command === 'quit' && fact.errno === 0;
+      return;
+    }
     this.#socket?.destroy(new Error(`it acknowledged ${fact.command}, which was not asked`));
   }
 
@@ -174,6 +180,11 @@ class Attachment {
   #lost(): void {
     this.#acks.abandon('the connection was lost');
     if (this.#over) return;
+    if (this.#quits) {
+      this.#over = true;
+      this.#listener?.onGone();
+      return;
+    }
     const again = async (): Promise<void> => {
       let result = await this.connect();
       // A connection that was waiting when the keeper died is closed with it: only the next one is refused.

@@ -30,8 +30,8 @@ const PROCESS: FoundProcess = {
   oomScoreAdj: 0,
   descriptors: [{ fd: 0, target: '/dev/null', mountId: 10 }],
   label: undefined,
-  uidMap: [[0, 0, 4_294_967_295]],
-  gidMap: [[0, 0, 4_294_967_295]],
+  uidMap: [{ inside: 0, outside: 0, count: 4_294_967_295 }],
+  gidMap: [{ inside: 0, outside: 0, count: 4_294_967_295 }],
 };
 const APP: FoundProcess = { ...PROCESS, pid: 101, role: 'app' };
 

@@ -1,6 +1,5 @@
 import { MountTree } from '@emperor/vassal/audit/mount-tree';
 import {
-  outsideId,
   parseIdMap,
   parseLimits,
   parseMountinfo,
@@ -10,6 +9,7 @@ import {
   parseUnixSockets,
   parseWords,
 } from '@emperor/vassal/audit/parse';
+import { mappedId } from '@emperor/vassal/jail/id-maps';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
@@ -81,7 +81,7 @@ test('limits, id maps, sockets, ports and words', () => {
   );
   expect(limits.get('nofile')).toEqual({ soft: 100, hard: undefined });
   const map = parseIdMap('         0     400000      65536\n');
-  expect([outsideId(map, 5), outsideId(map, 70_000)]).toEqual([400_005, undefined]);
+  expect([mappedId(map, 5), mappedId(map, 70_000)]).toEqual([400_005, undefined]);
   const unix =
     'Num RefCount Protocol Flags Type St Inode Path\n' +
     '0000: 00000002 00000000 00010000 0001 01 22 @an abstract name\n0000: 00000003 00000000 00000000 0001 03 23\n';

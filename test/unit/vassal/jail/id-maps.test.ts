@@ -1,4 +1,4 @@
-import { IDS_PER_VASSAL, idMapsOf, needsIdRange, outsideId } from '@emperor/vassal/jail/id-maps';
+import { IDS_PER_VASSAL, idMapsOf, mappedId, needsIdRange, outsideId } from '@emperor/vassal/jail/id-maps';
 import { expect, test } from 'vitest';
 import { specOf } from '../../../support/vassal-fixtures.ts';
 
@@ -81,4 +81,8 @@ test('a plan without a range never maps anybody to an id of the host', () => {
   const { uids } = idMapsOf(specOf(USER), { uid: 0, gid: 0 });
 
   expect(uids).toEqual([{ inside: 0, outside: 0x7fff_0000, count: 65_536 }]);
+});
+
+test('a user namespace without a map maps nothing; without such a namespace every id is itself', () => {
+  expect([mappedId([], 5), outsideId([], 5)]).toEqual([undefined, 5]);
 });
