@@ -105,6 +105,20 @@ export const hookHostnameRule: Rule = (draft, context) => {
   return judged;
 };
 
+/** With `user` a jail's network is made after the hooks of post-jail: there `ifup` would act on another one. */
+export const hookInterfaceRule: Rule = (draft, context) => {
+  const { unshare, 'hook-post-jail': hooksThere } = draft.values;
+  const isEarly = unshare.includes('net') && unshare.includes('user');
+  if (!isEarly || !hooksThere.some(({ action }) => action === 'ifup')) return draft;
+  return report(draft, context, {
+    severity: 'error',
+    key: 'hook-post-jail',
+    message:
+      'ifup would act on the network of the machine: with user in unshare the jail has none of its own yet',
+    hint: 'move it to hook-as-root',
+  });
+};
+
 /** More than the keeper takes is refused here, with a line, not at the launch. */
 export const hookSizeRule: Rule = (draft, context) => {
   const all = HOOK_PHASES.flatMap((phase) => draft.values[`hook-${phase}`]);
@@ -123,7 +137,12 @@ export const hookSizeRule: Rule = (draft, context) => {
 };
 
 /** Rules about options of this group, in the order in which they apply. */
-export const HOOK_RULES: readonly Rule[] = [hookAccountsRule, hookHostnameRule, hookSizeRule];
+export const HOOK_RULES: readonly Rule[] = [
+  hookAccountsRule,
+  hookHostnameRule,
+  hookInterfaceRule,
+  hookSizeRule,
+];
 
 function resolvePhase(draft: Draft, { source, accounts }: RuleContext, key: HookKey): Draft {
   const hooksBefore = draft.values[key];

@@ -21,3 +21,15 @@ test.each([
 
   expect(found.includes(`${key}: ${MACHINE}`)).toBe(isMachines);
 });
+
+test.each([
+  ['hook-post-jail', 'mnt,net,user', true],
+  ['hook-post-jail', 'mnt,net', false],
+  ['hook-post-jail', 'mnt,user', false],
+  ['hook-as-root', 'mnt,net,user', false],
+  ['hook-pre-jail', 'mnt,net,user', false],
+])('an interface of %s with unshare = %s would be another network’s: %s', (key, unshare, isOther) => {
+  const found = problems({ unshare, [key]: 'ifup:lo' });
+
+  expect(found.some((text) => text.startsWith(`${key}: ifup would act on the network`))).toBe(isOther);
+});
