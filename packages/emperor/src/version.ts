@@ -1,2 +1,2 @@
 /** The version of the emperor; a test compares it with every package.json. */
-export const VERSION = '0.1.0';
+export const VERSION = '0.2.0';

@@ -4,7 +4,7 @@ import { neutralise } from '@emperor/common/terminal';
 import yargs from 'yargs';
 import type { CommandIo } from './commands/command.ts';
 
-const VERSION = '0.1.0';
+const VERSION = '0.2.0';
 
 const io: CommandIo = {
   out: (text) => void process.stdout.write(text),
