@@ -19,16 +19,38 @@ export function decodeTable<T extends Table>(
   table: T,
   raw: ReadonlyMap<string, readonly RawValue[]>,
 ): DecodedTable<T> {
-  const decoded = Object.entries(table).map(([key, row]) => ({
-    key,
-    ...decodeRow(key, row, raw.get(key) ?? []),
-  }));
-  const values = Object.fromEntries(decoded.map(({ key, value }) => [key, value]));
+  const { rows, defaults } = knownOf(table);
+  // A file costs what it says, not what could be said.
+  const values = { ...defaults };
+  const diagnostics: Diagnostic[] = [...unknownKeys(table, raw)];
+  for (const [key, row] of raw.size === 0 ? [] : rows) {
+    const written = raw.get(key);
+    if (written === undefined) continue;
+    const decoded = decodeRow(key, row, written);
+    values[key] = decoded.value;
+    diagnostics.push(...decoded.diagnostics);
+  }
   return {
     // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the one cast: `table`'s rows, decoded by `table`
     values: values as Values<T>,
-    diagnostics: [...unknownKeys(table, raw), ...decoded.flatMap(({ diagnostics }) => diagnostics)],
+    diagnostics,
   };
+}
+
+type Known = {
+  readonly rows: readonly (readonly [string, Option<unknown>])[];
+  readonly defaults: Readonly<Record<string, unknown>>;
+};
+
+const known = new WeakMap<Table, Known>();
+
+function knownOf(table: Table): Known {
+  const before = known.get(table);
+  if (before !== undefined) return before;
+  const rows = Object.entries(table);
+  const found = { rows, defaults: Object.fromEntries(rows.map(([key, row]) => [key, row.default])) };
+  known.set(table, found);
+  return found;
 }
 
 type DecodedRow = { readonly value: unknown; readonly diagnostics: readonly Diagnostic[] };

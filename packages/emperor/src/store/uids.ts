@@ -83,6 +83,9 @@ class Ledger implements PrivateUids {
   readonly #given = new Map<string, Given>();
   readonly #used = new Set<number>();
   readonly #blocks: number[];
+  /** The block in which to look for one that nobody has, and from where in it: what was used stays so. */
+  #searching = 0;
+  #searchFrom = 0;
   #saved: Promise<void> = Promise.resolve();
   #unsaved = false;
   #savedAt = Number.NEGATIVE_INFINITY;
@@ -134,8 +137,14 @@ class Ledger implements PrivateUids {
 
   #next(): number {
     const { unit } = this.#parts;
-    for (const block of this.#blocks) {
-      for (let uid = block; uid < block + unit.block; uid += unit.ids) if (!this.#used.has(uid)) return uid;
+    for (; this.#searching < this.#blocks.length; this.#searching += 1) {
+      const block = this.#blocks[this.#searching] ?? 0;
+      const from = Math.max(block, this.#searchFrom);
+      for (let uid = from; uid < block + unit.block; uid += unit.ids) {
+        this.#searchFrom = uid;
+        if (!this.#used.has(uid)) return uid;
+      }
+      this.#searchFrom = 0;
     }
     const block = claimBlock(this.#parts);
     if (block !== undefined) {

@@ -36,9 +36,11 @@ export const HOST_RULES: readonly Rule[] = [capabilityRule, rlimitRule];
 
 /** The options that are resource limits, from the table. */
 export function rlimitNames(): readonly RlimitName[] {
-  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the type, which has no others
-  return Object.keys(vassalOptions).filter((key) => key.startsWith('limit-')) as RlimitName[];
+  return RLIMIT_NAMES;
 }
+
+// oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the type, which has no others
+const RLIMIT_NAMES = Object.keys(vassalOptions).filter((key) => key.startsWith('limit-')) as RlimitName[];
 
 /** `limit-nofile` → `nofile`. */
 export function resourceOf(key: RlimitName): string {

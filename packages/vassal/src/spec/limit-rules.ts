@@ -42,8 +42,11 @@ export const deviceRule: Rule = (draft, context) => {
 };
 
 /** A limit that this kernel does not have is not granted: a warning, the vassal is no less apart from its neighbours. */
-export const controlRule: Rule = (draft, context) =>
-  CONTROL_NAMES.reduce((before, name) => withControl(before, context, name), draft);
+export const controlRule: Rule = (draft, context) => {
+  const limits = limitsOf(draft.values);
+  const asked = CONTROL_NAMES.filter((name) => CONTROLS[name].asked(limits) !== undefined);
+  return asked.reduce((before, name) => withControl(before, context, name), draft);
+};
 
 /** Groups of the operator's choice lie in a hierarchy that there is, one in each. */
 export const cgroupRule: Rule = (draft, context) => {

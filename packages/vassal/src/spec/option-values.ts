@@ -58,17 +58,36 @@ export const OPTION_VALUES: { readonly [K in VassalOptionName]: (spec: VassalSpe
   'log-rate': ({ output }) => output.logRate,
 };
 
-/** `value` as text that is equal for equal values, whatever the order of their keys. */
+/**
+ * `value` as text that is equal for equal values, whatever the order of their keys. Revisions are made of it, and a vassal
+ * whose revision is another is launched again: what it gives for a value must stay.
+ */
 export function canonical(value: unknown): string {
-  return (
-    JSON.stringify(value, (_, inner: unknown) =>
-      isPlainObject(inner)
-        ? Object.fromEntries(Object.entries(inner).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-        : inner,
-    ) ?? 'undefined'
+  return textOf(value) ?? 'undefined';
+}
+
+/** As JSON.stringify does, with sorted keys; by hand because every option of every file comes here. */
+function textOf(value: unknown): string | undefined {
+  if (Array.isArray(value))
+    return value.length === 0 ? '[]' : `[${value.map((item) => textOf(item) ?? 'null').join()}]`;
+  if (!isPlainObject(value)) return JSON.stringify(value);
+  return canonicalFields(
+    Object.keys(value)
+      .toSorted()
+      .map((key) => [key, value[key]]),
   );
 }
 
+/** The same of an object with these fields, which are in the order of their keys. */
+export function canonicalFields(sorted: readonly (readonly [string, unknown])[]): string {
+  let fields = '';
+  for (const [key, value] of sorted) {
+    const text = textOf(value);
+    if (text !== undefined) fields += `${fields === '' ? '' : ','}${JSON.stringify(key)}:${text}`;
+  }
+  return `{${fields}}`;
+}
+
 function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return typeof value === 'object' && value !== null;
 }
