@@ -181,6 +181,30 @@ test('a keeper that is not there any more is gone, once', async () => {
   await expect(sent).rejects.toMatchObject({ code: 'keeper_failed' });
 });
 
+test('a keeper that said it quits is gone with its connection, and not looked for again', async () => {
+  await serve([`${HELLO}replayed\n`], () => 'ack quit 0 0\n');
+  const { attached, gone, until } = attach();
+  const result = await attached;
+  if (result.is !== 'attached') throw new Error('not attached');
+  expect(await result.keeper.send({ do: 'quit' })).toBe(0);
+
+  for (const socket of connections) socket.destroy();
+  await until(() => gone.count > 0);
+  expect(connections).toHaveLength(1);
+});
+
+test('a keeper that may not quit yet is looked for again when the connection drops', async () => {
+  await serve([`${HELLO}replayed\n`], () => 'ack quit 0 16\n');
+  const { attached, facts, gone, until } = attach();
+  const result = await attached;
+  if (result.is !== 'attached') throw new Error('not attached');
+  expect(await result.keeper.send({ do: 'quit' })).toBe(16);
+
+  connections[0]?.destroy();
+  await until(() => facts.filter(({ type }) => type === 'replayed').length === 2);
+  expect(gone.count).toBe(0);
+});
+
 test('another process on the same path is not the keeper that we knew', async () => {
   await serve([`${HELLO}replayed\n`, 'hello 1 43 2000 blog\nreplayed\n']);
   const { attached, gone, until } = attach();
