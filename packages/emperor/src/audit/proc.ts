@@ -3,20 +3,40 @@ import type { Clock } from '@emperor/common/clock';
 import { describeError } from '@emperor/common/errors';
 import type { Readable } from '@emperor/vassal/audit/found';
 
+/** A value read, or why not; the code is that of the kernel. */
+export type Seen<T> =
+  | Extract<Readable<T>, { ok: true }>
+  | (Extract<Readable<T>, { ok: false }> & { readonly code: string | undefined });
+
+type Unseen = Extract<Seen<unknown>, { ok: false }>;
+
+/** What the kernel says of a process, a group or a file that is not there, or not any more. */
+const GONE = ['ENOENT', 'ESRCH', 'ENODEV'] as const;
+
+/** Is it not there, rather than not to be read? */
+export function isGone({ code }: Unseen): boolean {
+  return GONE.some((name) => name === code);
+}
+
+function unseen(error: unknown): Unseen {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return { ok: false, why: describeError(error), code: typeof code === 'string' ? code : undefined };
+}
+
 /** A file of /proc or of a control group, at most `mostBytes` of it; a longer one is not read. */
-export async function readText(path: string, mostBytes: number): Promise<Readable<string>> {
+export async function readText(path: string, mostBytes: number): Promise<Seen<string>> {
   try {
     const file = await open(path, 'r');
     try {
       const text = await readAll(file, mostBytes);
       return text === undefined
-        ? { ok: false, why: `${path} is longer than ${mostBytes} bytes` }
+        ? { ok: false, why: `${path} is longer than ${mostBytes} bytes`, code: undefined }
         : { ok: true, value: text };
     } finally {
       await file.close();
     }
   } catch (error) {
-    return { ok: false, why: describeError(error) };
+    return unseen(error);
   }
 }
 
@@ -35,26 +55,30 @@ async function readAll(file: FileHandle, mostBytes: number): Promise<string | un
 
 const FIRST_BYTES = 4_096;
 
-/** Names in a directory, at most `most`; empty when it is gone. */
-export async function someNames(path: string, most: number): Promise<readonly string[]> {
+/** Names in a directory, at most `most`; why those are not all. A directory that is gone has none. */
+export async function someNames(
+  path: string,
+  most: number,
+): Promise<{ readonly names: readonly string[]; readonly why: string | undefined }> {
   const names: string[] = [];
   try {
     for await (const { name } of await opendir(path)) {
+      if (names.length >= most) return { names, why: `looked at ${most}, and ${path} holds more` };
       names.push(name);
-      if (names.length >= most) break;
     }
-  } catch {
-    return names;
+  } catch (error) {
+    const missed = unseen(error);
+    return { names, why: isGone(missed) ? undefined : missed.why };
   }
-  return names;
+  return { names, why: undefined };
 }
 
-/** Where a link of /proc leads; undefined when it is gone. */
-export async function linkOf(path: string): Promise<string | undefined> {
+/** Where a link of /proc leads. */
+export async function linkOf(path: string): Promise<Seen<string>> {
   try {
-    return await readlink(path);
-  } catch {
-    return undefined;
+    return { ok: true, value: await readlink(path) };
+  } catch (error) {
+    return unseen(error);
   }
 }
 
@@ -93,7 +117,10 @@ export class MemoryReader {
     const reading = readText(path, mostBytes).finally(() => {
       this.#hanging -= 1;
     });
-    return within(this.#clock, MEMORY_PATIENCE_MS, reading, { ok: false, why: `reading ${path} hangs` });
+    return within<Readable<string>>(this.#clock, MEMORY_PATIENCE_MS, reading, {
+      ok: false,
+      why: `reading ${path} hangs`,
+    });
   }
 }
 

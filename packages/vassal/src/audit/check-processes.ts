@@ -2,7 +2,7 @@ import { capabilitySet } from '../jail/capabilities.ts';
 import type { DirectiveWord } from '../jail/directive.ts';
 import { mappedId } from '../jail/id-maps.ts';
 import { equal, type Finding, isNested, type Subject } from './finding.ts';
-import type { FoundProcess, Limit } from './found.ts';
+import type { FoundProcess, Limit, Unread } from './found.ts';
 
 const NAMESPACES: readonly string[] = ['cgroup', 'ipc', 'mnt', 'net', 'pid', 'time', 'user', 'uts'];
 
@@ -243,9 +243,15 @@ export function checkDescriptors({ spec, found }: Subject): readonly Finding[] {
       return [{ ...DESCRIPTORS, what, found: seen, verdict: 'violated', pid: process.pid }];
     }),
   );
-  if (leaks.length > 0) return leaks;
+  if (leaks.length > 0 || found.processes.some((process) => process.unread.some(isOfDescriptors)))
+    return leaks;
   const count = found.processes.reduce((sum, { descriptors }) => sum + descriptors.length, 0);
   return [{ ...DESCRIPTORS, what: 'open descriptors', found: `${count}, none of them`, verdict: 'ok' }];
+}
+
+/** checkReading says it. */
+function isOfDescriptors({ group }: Unread): boolean {
+  return group === DESCRIPTORS.group;
 }
 
 const DESCRIPTORS = { group: 'descriptors', promised: 'nothing from outside of the jail' };

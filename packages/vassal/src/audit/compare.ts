@@ -9,6 +9,7 @@ import {
   checkRlimits,
   checkScheduling,
 } from './check-processes.ts';
+import { checkReading } from './check-reading.ts';
 import { checkEnvironment, checkSockets } from './check-surroundings.ts';
 import type { Check, Finding, Subject } from './finding.ts';
 
@@ -24,6 +25,7 @@ const CHECKS: readonly Check[] = [
   checkDescriptors,
   checkSockets,
   checkEnvironment,
+  checkReading,
 ];
 
 /** Nothing is violated, and nothing that was promised cannot be told. */

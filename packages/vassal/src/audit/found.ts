@@ -40,6 +40,14 @@ export type Descriptor = {
   readonly mountId: number | undefined;
 };
 
+/** What is there and could not be looked at: of it nothing can be told. */
+export type Unread = {
+  readonly group: string;
+  readonly what: string;
+  readonly why: string;
+  readonly pid?: number | undefined;
+};
+
 /** One process of a jail, read while it lived. */
 export type FoundProcess = {
   readonly pid: number;
@@ -54,6 +62,7 @@ export type FoundProcess = {
   readonly label: string | undefined;
   readonly uidMap: readonly IdMap[];
   readonly gidMap: readonly IdMap[];
+  readonly unread: readonly Unread[];
 };
 
 /** The emperor's own world, to compare with. */
@@ -93,4 +102,6 @@ export type FoundJail = {
   readonly tcpListeners: Readable<readonly string[]>;
   /** Which of the paths that the plan names are there in the jail. */
   readonly existing: ReadonlySet<string>;
+  /** Beside what its processes keep to themselves. */
+  readonly unread: readonly Unread[];
 };

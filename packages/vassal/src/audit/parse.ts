@@ -103,11 +103,14 @@ function limitOf(word: string): number | undefined {
   return word === 'unlimited' ? undefined : Number(word);
 }
 
-/** Start time (field 22) and nice value (field 19) of /proc/PID/stat; a name in it may hold anything. */
-export function parseStat(text: string): { readonly start: string; readonly nice: number } | undefined {
+/** Start time (field 22), nice value (19) and threads (20) of /proc/PID/stat; a name in it may hold anything. */
+export function parseStat(
+  text: string,
+): { readonly start: string; readonly nice: number; readonly threads: number } | undefined {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  const [start, nice] = [fields[19], fields[16]];
-  return start === undefined || nice === undefined ? undefined : { start, nice: Number(nice) };
+  const [start, nice, threads] = [fields[19], fields[16], fields[17]];
+  if (start === undefined || nice === undefined || threads === undefined) return undefined;
+  return { start, nice: Number(nice), threads: Number(threads) };
 }
 
 /** Lines of uid_map or gid_map. */

@@ -32,6 +32,7 @@ const PROCESS: FoundProcess = {
   label: undefined,
   uidMap: [{ inside: 0, outside: 0, count: 4_294_967_295 }],
   gidMap: [{ inside: 0, outside: 0, count: 4_294_967_295 }],
+  unread: [],
 };
 const APP: FoundProcess = { ...PROCESS, pid: 101, role: 'app' };
 
@@ -59,6 +60,7 @@ const FOUND: FoundJail = {
   unixSockets: { ok: true, value: [] },
   tcpListeners: { ok: true, value: [] },
   existing: new Set(['/usr']),
+  unread: [],
 };
 
 function mounts(...lines: readonly string[]): Pick<FoundJail, 'mounts'> {
@@ -159,6 +161,33 @@ test.each<readonly [string, Partial<FoundJail>, string]>([
   ],
 ])('%s is a violation', (_, found, line) => {
   expect(wrongWith(found)).toEqual([line]);
+});
+
+test('what could not be looked at is not ok, and is said for what it is', () => {
+  const why = 'EACCES: permission denied';
+  const unread = [{ group: 'descriptors', what: 'open descriptors', why }];
+  const findings = compareJail(
+    subjectOf({
+      ...withApp({ descriptors: [], unread }),
+      unread: [{ group: 'processes', what: 'processes', why: 'looked at 128 of 200 processes' }],
+    }),
+  );
+
+  expect(holds(findings)).toBe(false);
+  expect(findings.filter(({ group }) => group === 'descriptors' || group === 'processes')).toEqual([
+    expect.objectContaining({ verdict: 'cannot-tell', reason: 'looked at 128 of 200 processes', pid: null }),
+    expect.objectContaining({ group: 'descriptors', verdict: 'cannot-tell', reason: why, pid: 101 }),
+  ]);
+});
+
+test('a leak beside what could not be read is a violation still', () => {
+  const leak = { fd: 5, target: 'socket:[77]', mountId: undefined };
+  const unread = [{ group: 'descriptors', what: 'open descriptors', why: 'looked at 1024' }];
+
+  expect(wrongWith(withApp({ descriptors: [leak], unread }))).toEqual([
+    "violated descriptors descriptor 5 socket:[77]: the emperor's own 101",
+    'cannot-tell descriptors open descriptors not all of it could be 101',
+  ]);
 });
 
 test('a filter that is not there is a violation', () => {

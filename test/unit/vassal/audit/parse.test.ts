@@ -72,7 +72,7 @@ test('too many mounts are not judged by halves', () => {
 test('a process may call itself anything', () => {
   const rest = `S ${Array.from({ length: 15 }, () => '0').join(' ')} -5 1 0 4711 0`;
 
-  expect(parseStat(`17 (a) S 1 2 (b)) ${rest}`)).toEqual({ start: '4711', nice: -5 });
+  expect(parseStat(`17 (a) S 1 2 (b)) ${rest}`)).toMatchObject({ start: '4711', nice: -5 });
 });
 
 test('limits, id maps, sockets, ports and words', () => {

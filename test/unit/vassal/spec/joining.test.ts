@@ -66,7 +66,7 @@ test.each([
       { owner: { uid: 1001, name: 'alice', powers } },
     );
 
-    expect(diagnostics.map(({ key }) => key).toSorted()).toEqual(keys);
+    expect(new Set(diagnostics.map(({ key }) => key))).toEqual(new Set(keys));
     expect(diagnostics.filter(({ message }) => message === 'needs setns-socket')).toEqual([]);
   },
 );
