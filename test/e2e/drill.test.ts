@@ -120,6 +120,13 @@ test.each(JAILS)('%s %s: nothing unexpected', async (...lines) => {
   expect({ failure: found.failure, wrong: unexpected(found) }).toEqual({ failure: null, wrong: [] });
 });
 
+test('what a list of the operator refuses to the prober itself is refused to the attempt', async () => {
+  const found = await drillOf('seccomp = default, ~pipe2', 'pids-max = 100');
+
+  expect({ failure: found.failure, wrong: unexpected(found) }).toEqual({ failure: null, wrong: [] });
+  expect(attempt(found, 'mount')).toMatchObject({ verdict: 'skipped', errno: 'EPERM', ok: true });
+});
+
 test('another process of the same uid cannot write the results', async () => {
   const uid = 987_654;
   const loop = `for p in /proc/[0-9]*; do [ -O $p ] && [ $p != /proc/$$ ] && echo forged > $p/fd/1 && echo wrote; done`;
