@@ -21,7 +21,7 @@ const MOST_LAYERS = 8;
 const LONGEST_PATH_BYTES = 4_095;
 const HOSTNAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
-/** An absolute path without double, trailing or dot parts; undefined when it is none, has a `..`, or is `/`. */
+/** An absolute path without double, trailing or dot parts; undefined when it is none, or is `/`. */
 export function decodePlace(written: string): string | undefined {
   const path = decodePath(written);
   return path === '/' ? undefined : path;
@@ -31,7 +31,7 @@ export function decodeRoot(written: string): Decoded<RootWish> {
   if (written === 'host' || written === 'minimal') return { ok: true, value: { by: written } };
   const dir = decodePlace(written);
   return dir === undefined
-    ? { ok: false, message: 'expected host, minimal, or an absolute directory other than /, without ..' }
+    ? { ok: false, message: 'expected host, minimal, or an absolute directory other than /' }
     : { ok: true, value: { by: 'directory', dir } };
 }
 
@@ -39,10 +39,7 @@ export function decodeNamespace(written: string): Decoded<NamespaceWish> {
   const [path = '', hostname, ...more] = written.split(':');
   const dir = decodePlace(path);
   if (dir === undefined || more.length > 0)
-    return {
-      ok: false,
-      message: 'expected DIR or DIR:HOSTNAME, DIR an absolute directory other than /, without ..',
-    };
+    return { ok: false, message: 'expected DIR or DIR:HOSTNAME, DIR an absolute directory other than /' };
   if (hostname !== undefined && !HOSTNAME.test(hostname))
     return { ok: false, message: 'expected a host name after the colon: letters, digits, dots and hyphens' };
   return { ok: true, value: { dir, hostname } };
@@ -52,7 +49,7 @@ export function decodePivot(written: string): Decoded<PivotWish> {
   const [first = '', second = '', ...more] = written.trim().split(/\s+/);
   const [to, old] = [decodePlace(first), decodePlace(second)];
   if (to === undefined || old === undefined || more.length > 0)
-    return { ok: false, message: 'expected two absolute directories without ..: NEW OLD' };
+    return { ok: false, message: 'expected two absolute directories: NEW OLD' };
   return old.startsWith(`${to}/`)
     ? { ok: true, value: { to, old } }
     : { ok: false, message: 'OLD must lie below NEW, as seen from outside: /ns /ns/.old_root' };
@@ -64,7 +61,7 @@ export function decodeBind(written: string): Decoded<Pick<BindMount, 'source' | 
   const source = decodePath(first);
   const target = decodePlace(second ?? first);
   return source === undefined || target === undefined || more.length > 0
-    ? { ok: false, message: 'expected SRC or SRC:DST, both absolute paths without .., DST not /' }
+    ? { ok: false, message: 'expected SRC or SRC:DST, both absolute paths, DST not /' }
     : { ok: true, value: { source, target } };
 }
 
@@ -78,7 +75,7 @@ export function decodeTmpfs(written: string): Decoded<TmpfsMount> {
   const target = decodePlace(path);
   const bytes = size === undefined ? PRESET_TMPFS_BYTES : decodeBytes(size);
   return target === undefined || bytes === undefined || bytes < LEAST_TMPFS_BYTES || more.length > 0
-    ? { ok: false, message: 'expected PATH or PATH:SIZE, PATH without .., such as /var/cache/app:64M' }
+    ? { ok: false, message: 'expected PATH or PATH:SIZE, such as /var/cache/app:64M' }
     : { ok: true, value: { by: 'tmpfs', target, bytes } };
 }
 
@@ -98,8 +95,7 @@ export function decodeOverlay(written: string): Decoded<OverlayMount> {
   if (!isWhole || known.length < lowers.length)
     return {
       ok: false,
-      message:
-        'expected LOWER:UPPER:DST, absolute paths without ..; UPPER may be empty, more LOWERs go before it',
+      message: 'expected LOWER:UPPER:DST, absolute paths; UPPER may be empty, more LOWERs go before it',
     };
   if (lowers.length > MOST_LAYERS) return { ok: false, message: `has more than ${MOST_LAYERS} lower layers` };
   return { ok: true, value: { by: 'overlay', target, lowers: known, upper } };
@@ -111,7 +107,6 @@ export function formatOverlay({ target, lowers, upper }: Layers & { readonly tar
 
 function decodePath(written: string): string | undefined {
   if (!written.startsWith('/') || Buffer.byteLength(written) > LONGEST_PATH_BYTES) return undefined;
-  if (written.split('/').includes('..')) return undefined;
   const path = posix.normalize(written);
   return path.length > 1 && path.endsWith('/') ? path.slice(0, -1) : path;
 }

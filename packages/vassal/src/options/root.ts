@@ -25,7 +25,7 @@ const place: Kind<string> = parsed(
   (written) => {
     const value = decodePlace(written);
     return value === undefined
-      ? { ok: false, message: 'expected an absolute path other than /, without ..' }
+      ? { ok: false, message: 'expected an absolute path other than /' }
       : { ok: true, value };
   },
   { name: 'path', hint: 'absolute path', schema: { type: 'string', pattern: '^/.' } },
