@@ -105,4 +105,6 @@ void identity_become(const struct spec *spec)
     set_capabilities(spec, last);
     if (spec->no_new_privs)
         MUST(STAGE_IDENTITY, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+    /* From here on others of this uid could take us over: hooks as the user, and what runs outside. */
+    MUST(STAGE_IDENTITY, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0));
 }

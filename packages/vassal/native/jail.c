@@ -2,9 +2,6 @@
 #include "jail.h"
 
 #include "hook.h"
-#include "report.h"
-
-#include <sys/prctl.h>
 
 /* The order is the design (docs/reference/keeper-protocol.md, design.md §7). Nothing here is optional at run
  * time: a step with nothing to do returns at once, it is not skipped by its caller. The v2 group and the
@@ -31,6 +28,5 @@ void jail_enter(struct spec *spec, uint64_t generation)
     lsm_enter(spec); /* as the tenant; counts from the next exec on */
     landlock_enter(spec); /* needs no_new_privs, and forbids what others did */
     seccomp_enter(spec);  /* last: everything before may need calls that it forbids */
-    MUST(STAGE_INIT, prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)); /* a hook of the same uid could take init over */
     hooks_run(spec, HOOK_AS_USER);
 }

@@ -1,3 +1,4 @@
+import type { CgroupWrite } from '../cgroup/limits.ts';
 import type { Finding, Subject } from './finding.ts';
 
 /** Every process in every promised group, and the values that were written there. */
@@ -5,13 +6,27 @@ export function checkGroups({ spec, run, found }: Subject): readonly Finding[] {
   const { v2, v1, writes } = run.cgroups;
   return [
     ...[...(v2 === undefined ? [] : [v2]), ...v1].flatMap((dir) => membership(dir, found)),
-    ...writes.map(({ dir, file, value }) => {
+    ...lasting(writes).map(({ dir, file, value }) => {
       const finding = valueFinding(`${dir}/${file}`, file, value, found);
       const isRaw = spec.limits.cgroupOptions.some((option) => option.file === file);
       // What a file of the operator's own choice shows need not be what was written into it.
       return isRaw && finding.verdict !== 'ok' ? { ...finding, verdict: 'note' as const } : finding;
     }),
   ];
+}
+
+/** Of several writes into one file the last is what counts; files of disks hold a line for each. */
+function lasting(writes: readonly CgroupWrite[]): readonly CgroupWrite[] {
+  const last = new Map(writes.map((write) => [keyOf(write), write]));
+  return [...last.values()];
+}
+
+function keyOf({ dir, file, value }: CgroupWrite): string {
+  return `${dir}/${file}${isPerDevice(file) ? ` ${value.split(' ')[0]}` : ''}`;
+}
+
+function isPerDevice(file: string): boolean {
+  return file === 'io.max' || file.startsWith('blkio.');
 }
 
 function membership(dir: string, { members, processes }: Subject['found']): readonly Finding[] {
@@ -54,7 +69,7 @@ function holds(file: string, promised: string, found: string): boolean {
     return promised.split(' ').every((word) => has.has(word.replace(/^\+/, '')));
   }
   if (promised === found || found.split('\n').includes(promised)) return true;
-  if (file === 'io.max' || file.startsWith('blkio.')) return hasAll(found, promised);
+  if (isPerDevice(file)) return hasAll(found, promised);
   if (!/^\d+$/.test(promised) || !/^\d+$/.test(found)) return false;
   return Math.floor(Number(promised) / PAGE_BYTES) * PAGE_BYTES === Number(found);
 }

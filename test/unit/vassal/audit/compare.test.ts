@@ -77,7 +77,8 @@ function subjectOf(found: Partial<FoundJail>, directives = DIRECTIVES): Subject 
       cgroups: {
         v2: GROUP,
         v1: [],
-        writes: [{ dir: GROUP, file: 'memory.max', value: '9000' }],
+        // The last one counts.
+        writes: ['1', '9000'].map((value) => ({ dir: GROUP, file: 'memory.max', value })),
         counters: [],
       },
       scratchDir: '/run/emperor/jail',
