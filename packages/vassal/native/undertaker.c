@@ -2,6 +2,7 @@
  * the jail is made, so that it needs nothing of it. A vassal without hook-post-stop has none. */
 #include "undertaker.h"
 
+#include "descriptors.h"
 #include "hook.h"
 #include "init.h"
 #include "io.h"
@@ -75,11 +76,9 @@ static bool wait_for_turn(void)
             (void)poll(NULL, 0, KILL_PAUSE_MS); /* short of memory: the next one tells */
             continue;
         }
-        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-        if (!header || header->cmsg_type != SCM_RIGHTS)
-            return true;
         int pidfd;
-        memcpy(&pidfd, CMSG_DATA(header), sizeof pidfd);
+        if (descriptors_of(&message, &pidfd, 1) == 0)
+            return true;
         (void)dup3(pidfd, INIT_PIDFD, O_CLOEXEC);
         if (pidfd != INIT_PIDFD)
             close(pidfd);

@@ -1,6 +1,7 @@
 /* See undertaker.h. The keeper's half: starts one, tells it what it must know, hears what it says. */
 #include "undertaker.h"
 
+#include "descriptors.h"
 #include "facts.h"
 #include "hook.h"
 #include "io.h"
@@ -52,24 +53,10 @@ int undertaker_start(struct keeper *keeper, struct generation *g, const struct s
 
 void undertaker_meet(struct generation *g)
 {
-    struct iovec part = {"", 1};
-    union {
-        char bytes[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control = {{0}};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
     if (g->undertaker.link < 0 || g->init_pidfd < 0)
         return;
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof g->init_pidfd);
-    memcpy(CMSG_DATA(header), &g->init_pidfd, sizeof g->init_pidfd);
     /* If it cannot be told, the control group still says when the jail is empty. */
-    (void)sendmsg(g->undertaker.link, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)descriptors_send(g->undertaker.link, "", 1, &g->init_pidfd, 1, MSG_DONTWAIT);
 }
 
 static void tell_trouble(struct keeper *keeper, int error, const char *what)
