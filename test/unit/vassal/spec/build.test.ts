@@ -116,6 +116,25 @@ test("a tenant's file cannot fill the machine's pids or the disk of the logs", (
   expect(built(asked).spec?.output).toMatchObject({ logMaxBytes: 1024 ** 4, logKeep: 100 });
 });
 
+test("a tenant's swap is bounded, and where the kernel counts none nothing is said unless it was asked", () => {
+  const host = hostFacts();
+  const asked = { command: 'true', 'swap-max': '8G' };
+  const { memory } = Object.fromEntries(host.cgroups.v1);
+  if (memory === undefined) throw new Error('the fixture has memory');
+  const blind = { ...memory, files: new Set<string>() };
+  const without = hostFacts({
+    cgroups: { ...host.cgroups, v1: new Map([...host.cgroups.v1, ['memory', blind]]) },
+  });
+
+  expect(built({ command: 'true' }, { owner: ALICE }).spec?.limits.swapMaxBytes).toBe(512 * 1024 ** 2);
+  expect(built(asked, { owner: ALICE }).spec?.limits.swapMaxBytes).toBe(4 * 1024 ** 3);
+  expect(built({ ...asked, 'memory-max': '1G' }).spec?.limits.swapMaxBytes).toBe(8 * 1024 ** 3);
+  expect(lines(built({ command: 'true' }, { owner: ALICE, host: without }).diagnostics)).toEqual([]);
+  expect(built(asked, { owner: ALICE, host: without }).diagnostics.map(({ key }) => key)).toContain(
+    'swap-max',
+  );
+});
+
 test('an owner without a user entry, or whose primary group is root, runs nothing', () => {
   const stranger = built({ command: 'true' }, { owner: { uid: 4711, name: undefined, powers: 'tenant' } });
   const mallory = built({ command: 'true' }, { owner: { uid: 1002, name: 'mallory', powers: 'tenant' } });

@@ -10,6 +10,7 @@ test.each([
   ['/proc/77/ns/net', ['net']],
   ['/proc/77/task/78/ns/pid_for_children', ['pid']],
   ['/proc/self/ns/user', ['user']],
+  ['/proc//self/./ns/user', ['user']],
   ['/proc/77/ns/nothing', ALL],
   ['/run/netns/blue', ['net']],
   ['/var/run/netns/blue', ['net']],
@@ -23,6 +24,12 @@ test('of a directory what unshare names is made, and the rest is joined', () => 
 
   expect(spec.jail.namespaces).toEqual(['mnt', 'pid']);
   expect(spec.joining.setns?.namespaces).toEqual(['ipc', 'uts', 'net', 'cgroup', 'time']);
+});
+
+test('the keeper is told plain paths', () => {
+  const spec = specOf({ setns: '/proc//1/ns', 'setns-socket': '/run//blog.setns' });
+
+  expect([spec.joining.setns?.path, spec.joining.socket?.path]).toEqual(['/proc/1/ns', '/run/blog.setns']);
 });
 
 test('without unshare nothing is made of what is joined, and what needs it falls away', () => {
